@@ -1,0 +1,172 @@
+//! `unpool occlude MODEL INPUT`: the occlusion sweep as arrays.
+
+use super::args::{InputArgs, ModelArgs, npz};
+use super::{Outcome, input, model, output, run};
+use clap::ValueEnum;
+use serde_json::json;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Instant;
+use unpool::explain::occlusion::{Fill, Grid, Occlusion, Options, Sweep};
+use unpool::format::npz::{self, Values};
+use unpool::net::Net;
+use unpool::{Error, Result, image};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    input: InputArgs,
+    /// Class to follow, by number [default: the unoccluded prediction]
+    #[arg(long, value_name = "K")]
+    class: Option<usize>,
+    /// Side of the square in pixels [default: the input's shorter side / 4.5]
+    #[arg(long, value_name = "S")]
+    size: Option<usize>,
+    /// Pixels between neighbouring positions
+    #[arg(long, value_name = "T", default_value_t = 8)]
+    stride: usize,
+    /// Where the square stands
+    #[arg(long, value_enum, default_value_t = GridName::Centre)]
+    grid: GridName,
+    /// What stands in the square: mean, blur, noise, or a colour (photo: 0–255 red,green,blue; tensor: its own units)
+    #[arg(long, value_name = "FILL", default_value = "mean", allow_hyphen_values = true)]
+    fill: Filled,
+    /// Layer whose map is followed [default: the last one before the classifier]
+    #[arg(long, value_name = "NAME")]
+    layer: Option<String>,
+    /// Map that is followed [default: the one with the largest peak]
+    #[arg(long, value_name = "M")]
+    map: Option<usize>,
+    /// Recompute everything at every position, for comparison
+    #[arg(long)]
+    full: bool,
+    /// Where to write the arrays p, logit, activation and top
+    #[arg(long, short, value_name = "O.npz", value_parser = npz)]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum GridName {
+    /// Centres at stride/2 + i·stride, the square clipped to the image
+    Centre,
+    /// Corners at i·stride, the square never clipped
+    Inside,
+}
+
+/// `mean`, `blur`, `noise` or numbers.
+#[derive(Clone)]
+enum Filled {
+    Named(Fill),
+    Colour(Vec<f32>),
+}
+
+impl FromStr for Filled {
+    type Err = String;
+
+    fn from_str(s: &str) -> std::result::Result<Filled, String> {
+        match s {
+            "mean" => return Ok(Filled::Named(Fill::Mean)),
+            "blur" => return Ok(Filled::Named(Fill::Blur)),
+            "noise" => return Ok(Filled::Named(Fill::Noise(1))),
+            _ => {}
+        }
+        let values: Option<Vec<f32>> =
+            s.split(',').map(|v| v.trim().parse().ok().filter(|v: &f32| v.is_finite())).collect();
+        values
+            .map(Filled::Colour)
+            .ok_or_else(|| "expected mean, blur, noise or numbers such as 128,128,128".into())
+    }
+}
+
+pub fn main(args: &Args, json: bool) -> Outcome {
+    let net = model::load(&args.model)?;
+    let given = input::load(&args.input, &net.spec().input)?;
+    let photo = given.is_photo();
+    let trace = Arc::new(run::forward(&net, given.tensor)?);
+    let options = options(args, &net, photo)?;
+    let mut sweep = Occlusion::new(trace, &options)?;
+    let start = Instant::now();
+    output::watch("occlusion", &mut sweep)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let positions = sweep.len();
+    let s = sweep.result();
+    if let Some(path) = &args.output {
+        output::file(path, &arrays(s)?)?;
+    }
+    let w = &s.watched[0];
+    let label = s.class.map(|c| net.spec().classes.get(c).cloned().unwrap_or_else(|| c.to_string()));
+    if json {
+        let known = |v: f32| v.is_finite().then_some(v);
+        output::json(&json!({
+            "class": s.class, "label": label, "p0": known(s.p0), "logit0": known(s.logit0),
+            "layer": net.name(w.node), "map": w.map, "activation0": w.base, "positions": positions,
+            "grid": s.grid, "size": s.size, "stride": s.stride, "seconds": seconds,
+            "output": args.output.as_ref().map(|p| p.display().to_string()),
+        }))?;
+        return Ok(());
+    }
+    let least = |v: &[f32]| v.iter().copied().fold(f32::INFINITY, f32::min);
+    let most = |v: &[f32]| v.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if let Some(label) = label {
+        output::text_line(&format!(
+            "{label}: p {} unoccluded, {} to {} occluded",
+            s.p0,
+            least(&s.p),
+            most(&s.p)
+        ))?;
+    }
+    output::text_line(&format!(
+        "{} map {}: total activation {} unoccluded, {} to {} occluded",
+        net.name(w.node),
+        w.map,
+        w.base,
+        least(&w.activation),
+        most(&w.activation)
+    ))?;
+    output::text_line(&format!("{} × {} positions, {seconds:.2} s", s.grid[0], s.grid[1]))?;
+    Ok(())
+}
+
+fn options(args: &Args, net: &Arc<Net>, photo: bool) -> Result<Options> {
+    let fill = match &args.fill {
+        Filled::Named(fill) => fill.clone(),
+        Filled::Colour(v) if photo => {
+            let rgb: [f32; 3] = v.as_slice().try_into().map_err(|_| {
+                Error::Parameter(format!(
+                    "a colour for a photo is three numbers, red,green,blue; got {}",
+                    v.len()
+                ))
+            })?;
+            Fill::Colour(image::colour(&net.spec().input, rgb)?)
+        }
+        Filled::Colour(v) => Fill::Colour(v.clone()),
+    };
+    let grid = match args.grid {
+        GridName::Centre => Grid::Centre,
+        GridName::Inside => Grid::Inside,
+    };
+    let node = args.layer.as_deref().map(|l| net.find(l)).transpose()?;
+    Ok(Options {
+        class: args.class,
+        size: args.size,
+        stride: Some(args.stride),
+        grid,
+        fill,
+        watch: vec![(node, args.map)],
+        full: args.full,
+    })
+}
+
+/// Without a classifier there is only the activation.
+fn arrays(s: &Sweep) -> Result<Vec<u8>> {
+    let mut arrays = vec![("activation", &s.grid[..], Values::Float(&s.watched[0].activation))];
+    if s.class.is_some() {
+        arrays.push(("p", &s.grid, Values::Float(&s.p)));
+        arrays.push(("logit", &s.grid, Values::Float(&s.logit)));
+        arrays.push(("top", &s.grid, Values::Integer(&s.top)));
+    }
+    npz::write(&arrays)
+}

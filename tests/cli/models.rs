@@ -1,0 +1,140 @@
+//! MODEL: where it is looked for, and what is refused.
+
+use crate::common::{Bench, noise, tiny};
+use unpool::format::model;
+use unpool::spec::{Kind, Values, Weight};
+
+#[test]
+fn models_are_found_by_name_and_by_file() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("elsewhere")).unwrap();
+    bench.write("elsewhere/other.safetensors", &model::write(&tiny(true)));
+    let with = |line: &str| bench.command(line).env("UNPOOL_MODELS", "elsewhere").output().unwrap();
+    assert!(with("info other").status.success());
+    assert!(with("info tiny").status.success(), "./models comes second");
+    bench.fails("info other", &["“other”", "models", "blind, tiny"]);
+    bench.text("info elsewhere/other.safetensors");
+    bench.fails("info elsewhere/none.safetensors", &["elsewhere/none.safetensors"]);
+    std::fs::remove_dir_all(bench.path("models")).unwrap();
+    bench.fails("info tiny", &["./build.sh models"]);
+}
+
+#[test]
+fn what_is_no_model_is_refused() {
+    let bench = Bench::new();
+    let whole = bench.read("models/tiny.safetensors");
+    bench.write("g.npy", b"untouched");
+    bench.save("x.npy", &[3, 16, 16], &noise(768, 1));
+    let case = |bytes: &[u8], says: &[&str]| {
+        bench.write("bad.safetensors", bytes);
+        bench.fails("project bad.safetensors x.npy --layer conv2 --map 0 --output g.npy", says);
+    };
+    case(b"", &["bad.safetensors"]);
+    case(b"GIF89a is no network at all, however long it goes on", &["bad.safetensors"]);
+    for n in [4, 100, whole.len() / 2, whole.len() - 1] {
+        case(&whole[..n], &["bad.safetensors"]);
+    }
+    let mut wrong = tiny(true);
+    wrong.weights.insert("conv2.weight".into(), Weight::new(vec![5, 3, 3, 3], noise(135, 1)).unwrap());
+    case(&model::write(&wrong), &["bad.safetensors", "conv2"]);
+    let mut missing = tiny(true);
+    missing.weights.remove("conv1.weight");
+    case(&model::write(&missing), &["bad.safetensors", "conv1"]);
+    let mut large = tiny(true);
+    let Kind::MaxPool { window, .. } = &mut large.spec.layers[2].kind else { panic!("pool1 moved") };
+    window.kernel = [40, 40];
+    case(&model::write(&large), &["bad.safetensors", "pool1"]);
+    let mut nan = tiny(true);
+    let Values::F32(values) = &mut nan.weights.get_mut("conv2.weight").unwrap().values else {
+        panic!("not f32")
+    };
+    values[17] = f32::NAN;
+    // Weights that are no numbers are loaded, and reported.
+    bench.write("bad.safetensors", &model::write(&nan));
+    assert_eq!(bench.json("info bad.safetensors")["broken"], 1);
+    // A photo, a folder and nothing at all.
+    bench.write("photo.png", &bench.data("quarters.png"));
+    bench.fails("info photo.png", &["photo.png"]);
+    bench.fails("info ./models", &["./models"]);
+    assert_eq!(bench.read("g.npy"), b"untouched");
+}
+
+#[test]
+fn convert_rounds_renames_and_measures() {
+    let bench = Bench::new();
+    bench.write("photo.png", &bench.data("quarters.png"));
+    bench.write("names.txt", "n01440764 one\ntwo\nthree\nfour\nfive\n".as_bytes());
+    bench.save("x.npy", &[3, 16, 16], &noise(768, 5));
+    let line = "convert models/tiny.safetensors --half --probe photo.png x.npy --labels names.txt --mean 1,2,3 --std 4 \
+                --order rgb --name small --output small.safetensors";
+    let out = bench.json(line);
+    let (rounding, report) = (&out["rounding"], &out["report"]);
+    assert_eq!(
+        (&out["name"], &report["layers"], &report["parameters"]),
+        (&"small".into(), &6.into(), &292.into())
+    );
+    let error = rounding["error"].as_f64().unwrap();
+    assert!(
+        error > 0.0 && error <= 1e-3 && rounding["probes"] == 2 && rounding["half"] == true,
+        "{rounding}"
+    );
+    let half = model::read(&bench.read("small.safetensors")).unwrap();
+    assert!(half.weights.values().all(|w| matches!(w.values, Values::F16(_))));
+    assert!(half.spec.notes.contains("float16") && half.spec.notes.contains("measured on 2 inputs"));
+    assert_eq!((half.spec.classes[0].as_str(), half.spec.input.std.clone()), ("one", vec![4.0; 3]));
+    // The rounded model is the one that runs.
+    bench.text("run small.safetensors x.npy --layer conv2 --output a.npy");
+    bench.text("run tiny x.npy --layer conv2 --output b.npy");
+    let (a, b) = (bench.array("a.npy").values, bench.array("b.npy").values);
+    let max = b.iter().fold(0f32, |m, v| m.max(v.abs()));
+    assert!(a != b && a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-3 * max));
+    // Without --half the numbers stay, and the same input gives the same bytes.
+    bench.text("convert models/tiny.safetensors --output c.safetensors");
+    assert_eq!(model::read(&bench.read("c.safetensors")).unwrap().weights, tiny(true).weights);
+    bench.text("convert c.safetensors --output d.safetensors");
+    assert!(bench.read("c.safetensors") == bench.read("d.safetensors"));
+}
+
+#[test]
+fn float16_that_changes_too_much_is_not_stored() {
+    let bench = Bench::new();
+    let mut model = tiny(true);
+    // A bias that cancels almost all of a sum leaves a difference of which rounding is a large part.
+    model.spec.layers.truncate(1);
+    let Kind::Conv { window, .. } = &mut model.spec.layers[0].kind else { panic!("conv1 moved") };
+    window.pad = [0; 4];
+    model.spec.classes.clear();
+    model.weights.remove("conv2.weight");
+    model
+        .weights
+        .insert("conv1.weight".into(), Weight::new(vec![4, 3, 3, 3], vec![1.0 / 27.03; 108]).unwrap());
+    model.weights.insert("conv1.bias".into(), Weight::new(vec![4], vec![-99.88; 4]).unwrap());
+    bench.write("m.safetensors", &model::write(&model));
+    bench.save("x.npy", &[3, 16, 16], &[100.0; 768]);
+    let out = bench.json("convert m.safetensors --half --probe x.npy --output n.safetensors");
+    assert_eq!(out["rounding"]["half"], false, "{out}");
+    let kept = model::read(&bench.read("n.safetensors")).unwrap();
+    assert!(kept.weights.values().all(|w| matches!(w.values, Values::F32(_))));
+    assert!(kept.spec.notes.contains("float16 would change"), "{}", kept.spec.notes);
+}
+
+#[test]
+fn what_cannot_be_converted_is_refused() {
+    let bench = Bench::new();
+    bench.write("m.safetensors", b"untouched");
+    bench.write("net.prototxt", b"layer {");
+    bench.write("net.caffemodel", b"\x0a\x03net\xff\xff\xff");
+    bench.write("labels.txt", b"\xff\xfe");
+    bench.fails("convert net.caffemodel --output m.safetensors", &["net.caffemodel", "--prototxt"]);
+    bench.fails("convert net.caffemodel --prototxt net.prototxt --output m.safetensors", &["net.caffemodel"]);
+    bench.fails(
+        "convert models/tiny.safetensors --labels labels.txt --output m.safetensors",
+        &["labels.txt", "UTF-8"],
+    );
+    bench
+        .fails("convert models/tiny.safetensors --mean 1,2 --output m.safetensors", &["--mean has 2 values"]);
+    bench.fails("convert none --output m.safetensors", &["none"]);
+    bench.usage("convert models/tiny.safetensors --output m.onnx", ".safetensors");
+    bench.usage("convert models/tiny.safetensors --probe x.npy --output m.safetensors", "--half");
+    assert_eq!(bench.read("m.safetensors"), b"untouched");
+}

@@ -1,0 +1,71 @@
+// axe-core finds nothing to complain about, in light and dark, on a desk and in a hand.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { ready, useBrowser, visit } from './browser.mjs';
+import { host } from './server.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** @type {import('./server.mjs').Host} */
+let site;
+useBrowser();
+before(async () => {
+  site = await host({ isolated: true });
+});
+after(() => site.stop());
+
+/** @param {import('playwright-core').Page} page */
+async function complaints(page) {
+  // Not as a script element: the page's own policy lets in no script but its own.
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    // @ts-expect-error axe-core puts itself on window
+    const { violations } = await window.axe.run();
+    return violations.flatMap((/** @type {any} */ { id, nodes }) =>
+      nodes.map((/** @type {any} */ node) => `${id}: ${node.target} ${node.failureSummary}`),
+    );
+  });
+}
+
+for (const phone of [false, true])
+  for (const dark of [false, true])
+    for (const tab of ['projection', 'way'])
+      test(`${phone ? 'phone' : 'desktop'}, ${dark ? 'dark' : 'light'}, ${tab}`, async (t) => {
+        const page = await visit(t, site, { phone, dark, hash: `#photo=cat&layer=fire5/concat&tab=${tab}` });
+        await ready(page);
+        assert.deepEqual(await complaints(page), []);
+      });
+
+for (const phone of [false, true])
+  for (const dark of [false, true])
+    test(`occlusion, ${phone ? 'phone' : 'desktop'}, ${dark ? 'dark' : 'light'}`, async (t) => {
+      const page = await visit(t, site, { phone, dark, hash: '#photo=cat&view=occlusion&stride=32' });
+      await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: 60_000 });
+      assert.deepEqual(await complaints(page), []);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (phone ? 390 : 1440));
+    });
+
+for (const [phone, dark] of [
+  [false, false],
+  [true, true],
+])
+  test(`filters, ${phone ? 'phone, dark' : 'desktop, light'}`, async (t) => {
+    const page = await visit(t, site, {
+      phone,
+      dark,
+      hash: '#photo=cat&view=filters&model=alexnet&against=squeezenet',
+    });
+    await page.locator('[data-fil-pictures] canvas').nth(30).waitFor({ timeout: 60_000 });
+    await page.locator('[data-fil-side=b] .filter').nth(63).waitFor({ timeout: 60_000 });
+    assert.deepEqual(await complaints(page), []);
+  });
+
+for (const phone of [false, true])
+  test(`sparse, ${phone ? 'phone, dark' : 'desktop, light'}`, async (t) => {
+    const page = await visit(t, site, { phone, dark: phone, hash: '#photo=cat&view=sparse&iterations=5' });
+    await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: 60_000 });
+    assert.deepEqual(await complaints(page), []);
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (phone ? 390 : 1440));
+  });

@@ -1,0 +1,123 @@
+// What strangers drop: each gives a sentence to act on, and what was there stays usable.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { drop, eventually, ready, unit, useBrowser, verdict, visit } from './browser.mjs';
+import { model } from './model.mjs';
+import { host } from './server.mjs';
+
+/** @typedef {import('playwright-core').Page} Page */
+
+/** @type {import('./server.mjs').Host} */
+let site;
+useBrowser();
+before(async () => {
+  site = await host({ isolated: true });
+});
+after(() => site.stop());
+
+/** Does `act`, expects a sentence, and everything else as it was. @param {import('node:test').TestContext} t @param {(page: Page) => Promise<void>} act */
+async function refused(t, act, says = /\w+ \w+/) {
+  const page = await visit(t, site);
+  await ready(page);
+  const [said, chosen] = [await verdict(page), await unit(page)];
+  await act(page);
+  const alert = page.getByRole('alert');
+  await alert.waitFor();
+  assert.match(await alert.innerText(), says);
+  t.diagnostic((await alert.innerText()).replace(/\s+/g, ' '));
+  await eventually(async () => assert.equal(await verdict(page), said));
+  assert.equal(await unit(page), chosen);
+  await page.getByRole('listbox', { name: 'Choose a map' }).focus();
+  await page.keyboard.press('ArrowDown');
+  await eventually(async () => assert.notEqual(await unit(page), chosen));
+}
+
+/** The beginning of a PNG that claims this size. @param {number} side */
+const claims = (side) => {
+  const head = Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\0\0\0\0\0\x08\x06\0\0\0', 'latin1');
+  head.writeUInt32BE(side, 16);
+  head.writeUInt32BE(side, 20);
+  return [...head, 0, 0, 0, 0];
+};
+
+const photos = [
+  { what: 'not an image', name: 'notes.txt', type: 'text/plain', bytes: [...Buffer.from('not a picture')] },
+  { what: 'an empty file', name: 'empty.png', type: 'image/png', bytes: [] },
+  { what: 'a truncated photo', name: 'cut.jpg', type: 'image/jpeg', bytes: [255, 216, 255, 224, 0, 16, 74, 70] },
+  { what: '20000×20000 pixels', name: 'vast.png', type: 'image/png', bytes: claims(20000), says: /20000/ },
+];
+for (const { what, says, ...file } of photos) test(what, (t) => refused(t, (page) => drop(page, file), says));
+
+/** @param {(bytes: Uint8Array) => Uint8Array} [change] @param {Parameters<typeof model>[0]} [options] */
+const weights = (change = (bytes) => bytes, options = {}) => Buffer.from(change(model(options)));
+const models = [
+  { what: 'a file that is no model', buffer: Buffer.from('{"not": "a model"}') },
+  { what: 'a truncated model', buffer: weights((bytes) => bytes.subarray(0, bytes.length - 100)) },
+  {
+    what: 'weights that do not fit the layers',
+    buffer: weights(undefined, { shapes: { 'conv2.weight': [12, 8, 2, 3] } }),
+  },
+];
+for (const { what, buffer } of models)
+  test(what, (t) =>
+    refused(t, (page) =>
+      page
+        .getByLabel('Model file', { exact: true })
+        .setInputFiles({ name: 'mine.safetensors', mimeType: 'application/octet-stream', buffer }),
+    ),
+  );
+
+// Odd, but pictures.
+for (const [what, side, alpha] of /** @type {[string, number, number][]} */ ([
+  ['a transparent picture', 64, 0],
+  ['a picture of one pixel', 1, 1],
+]))
+  test(`${what} is analysed`, async (t) => {
+    const page = await visit(t, site);
+    await ready(page);
+    const said = await verdict(page);
+    const bytes = await page.evaluate(
+      async ([side, alpha]) => {
+        const canvas = new OffscreenCanvas(side, side);
+        const context = canvas.getContext('2d');
+        if (context) {
+          context.fillStyle = `rgba(200, 30, 30, ${alpha})`;
+          context.fillRect(0, 0, side, side);
+        }
+        return [...new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer())];
+      },
+      [side, alpha],
+    );
+    await drop(page, { name: 'odd.png', type: 'image/png', bytes });
+    await eventually(async () => assert.notEqual(await verdict(page), said));
+    assert.ok(await page.getByRole('alert').isHidden());
+  });
+
+// What a browser makes of these is its own affair; the page must say one or the other.
+for (const [name, type] of [
+  ['cmyk.jpg', 'image/jpeg'],
+  ['animated.png', 'image/png'],
+  ['animated.webp', 'image/webp'],
+])
+  test(`${name} is analysed or refused, never neither`, async (t) => {
+    const page = await visit(t, site);
+    await ready(page);
+    const said = await verdict(page);
+    const bytes = [...readFileSync(new URL(`../cli/data/${name}`, import.meta.url))];
+    await drop(page, { name, type, bytes });
+    await eventually(async () => {
+      const refused = await page.getByRole('alert').isVisible();
+      assert.notEqual(refused, (await verdict(page)) !== said);
+    });
+  });
+
+test('a network of the visitor’s own is used', async (t) => {
+  const page = await visit(t, site);
+  await ready(page);
+  await page
+    .getByLabel('Model file', { exact: true })
+    .setInputFiles({ name: 'mine.safetensors', mimeType: 'application/octet-stream', buffer: weights() });
+  await eventually(async () => assert.match(await verdict(page), /ant|bee|cow|dog|emu/));
+  assert.ok(await page.getByRole('alert').isHidden());
+});

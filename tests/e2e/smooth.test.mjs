@@ -1,0 +1,74 @@
+// The page never stalls: while projections run, no task of the main thread takes longer than 50 ms.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually, ready, unit, useBrowser, visit } from './browser.mjs';
+import { host } from './server.mjs';
+
+useBrowser();
+
+/** Notes every task of the main thread over 50 ms from now on. @param {import('playwright-core').Page} page */
+const observe = (page) =>
+  page.evaluate(() => {
+    /** @type {number[]} */
+    const tasks = [];
+    new PerformanceObserver((list) =>
+      tasks.push(...list.getEntries().map((entry) => Math.round(entry.duration))),
+    ).observe({
+      type: 'longtask',
+    });
+    Object.assign(window, { tasks });
+  });
+/** @param {import('playwright-core').Page} page @returns {Promise<number[]>} */
+const seen = (page) => page.evaluate(() => /** @type {any} */ (window).tasks);
+
+/** @param {import('node:test').TestContext} t */
+async function projections(t) {
+  const site = await host({ isolated: true });
+  t.after(() => site.stop());
+  const page = await visit(t, site, { hash: '#photo=cat&layer=fire5/concat&map=17' });
+  await ready(page);
+  await page.waitForTimeout(500);
+  await observe(page);
+  await page.getByRole('listbox', { name: 'Choose a map' }).focus();
+  for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowUp']) {
+    const last = await unit(page);
+    await page.keyboard.press(key);
+    await eventually(async () => assert.notEqual(await unit(page), last));
+  }
+  await page.getByRole('combobox', { name: 'Seed' }).selectOption('map');
+  await page.waitForTimeout(1500);
+  return seen(page);
+}
+
+/** @param {import('node:test').TestContext} t */
+async function sweep(t) {
+  const site = await host({ isolated: true });
+  t.after(() => site.stop());
+  const page = await visit(t, site, { hash: '#view=occlusion&photo=cat&stride=5' });
+  const status = page.locator('[data-occ-status]');
+  await eventually(async () => assert.match(await status.innerText(), /[1-9]\d* of \d+ positions/), 60_000);
+  await observe(page);
+  // All the while somebody points here and there, changes the side, and looks at the logits.
+  const field = page.locator('[data-panel="p"] .field');
+  for (const x of [20, 90, 160, 60]) {
+    await field.hover({ position: { x, y: x } });
+    await page.waitForTimeout(250);
+  }
+  await page.getByRole('combobox', { name: /^show/ }).selectOption('logit');
+  await page.getByRole('slider', { name: 'Side' }).press('ArrowRight');
+  await page.waitForTimeout(1500);
+  return seen(page);
+}
+
+for (const [what, round] of Object.entries({ projections, 'an occlusion sweep': sweep }))
+  test(`no main-thread task over 50 ms with ${what} under way`, async (t) => {
+    // A shared machine can hold any task up: one quiet round of three is proof enough, three loud ones are the page's fault.
+    const rounds = [];
+    for (let i = 0; i < 3; i += 1) {
+      const tasks = await round(t);
+      t.diagnostic(`round ${i + 1}: tasks over 50 ms: ${tasks.join(', ') || 'none'}`);
+      if (!tasks.length) return;
+      rounds.push(tasks);
+    }
+    assert.fail(`milliseconds of long tasks in three rounds: ${JSON.stringify(rounds)}`);
+  });
