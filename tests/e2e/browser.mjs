@@ -6,21 +6,27 @@ import { chromium } from 'playwright-core';
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {{ hash?: string, phone?: boolean, dark?: boolean, serviceWorkers?: 'allow' | 'block', expect?: RegExp }} Visit */
 
-/** @type {import('playwright-core').Browser} */
+/** @type {Promise<import('playwright-core').Browser> | undefined} */
 let launched;
-/** The browser of this test file, once its tests run. */
-export const browser = () => launched;
+/**
+ * The browser of this test file. A promise, since Node may begin every `before` of a file at once: a hook that needs
+ * the browser waits for it here, not for the hook above it.
+ */
+export function browser() {
+  launched ??= chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    // Root, in containers, has no sandbox; the rest keeps Chromium from looking for its maker's servers.
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  });
+  return launched;
+}
 
 /** Call once at the top of a test file. */
 export function useBrowser() {
   before(async () => {
-    launched = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      // Root, in containers, has no sandbox; the rest keeps Chromium from looking for its maker's servers.
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-    });
+    await browser();
   });
-  after(() => launched.close());
+  after(async () => (await browser()).close());
 }
 
 /**
@@ -30,7 +36,7 @@ export function useBrowser() {
  * @returns {Promise<Page>}
  */
 export async function visit(t, host, { hash = '', phone, dark, serviceWorkers = 'block', expect } = {}) {
-  const context = await launched.newContext({
+  const context = await (await browser()).newContext({
     viewport: phone ? { width: 390, height: 844 } : { width: 1440, height: 900 },
     deviceScaleFactor: phone ? 3 : 1,
     hasTouch: Boolean(phone),

@@ -26,7 +26,7 @@ async function refused(promise) {
  * @returns {Promise<Page>}
  */
 export async function blank(site, prepare, { isolated = true } = {}) {
-  const page = await browser().newPage({ serviceWorkers: 'block' });
+  const page = await (await browser()).newPage({ serviceWorkers: 'block' });
   page.on('pageerror', (error) => assert.fail(`uncaught: ${error.message}`));
   const headers = isolated ? ISOLATION : {};
   const body = '<!doctype html><title>api</title>';
