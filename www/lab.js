@@ -1,5 +1,5 @@
 /**
- * Sparse coding: a second worker with a package of its own, so that the engine stays small. Use Engine.lab().
+ * Sparse coding and training: a second worker with a package of its own, so that the engine stays small. Use Engine.lab().
  * @module
  */
 
@@ -262,6 +262,41 @@ export class Lab {
     const inputs = [...photos].map((one) => check.source(one).input);
     const { handle } = await this.#line.call('learn', [inputs, checked, bytes], { signal, onprogress });
     return new Learning(this.#line, handle);
+  }
+
+  /** @param {types.Experiment | types.NetworkSpec | string} source @returns {Promise<types.WholeExperiment>} */
+  async experiment(source) {
+    return (await import('./training.js')).experiment(this.#line, source);
+  }
+
+  /** @param {types.NetworkSpec | string} network @returns {Promise<types.LayerSize[]>} */
+  async sizes(network) {
+    return (await import('./training.js')).sizes(this.#line, network);
+  }
+
+  /**
+   * @param {types.TrainingSource} source @param {{ signal?: AbortSignal, onprogress?: (done: number, total: number) => void }} [how]
+   * @returns {Promise<types.TrainingData>}
+   */
+  async trainingData(source, how = {}) {
+    return (await import('./training.js')).data(this.#line, source, how);
+  }
+
+  /**
+   * @param {types.Experiment | types.NetworkSpec | string | null} experiment @param {types.TrainingData} data
+   * @param {{ from?: ArrayBuffer | Uint8Array | Blob, weights?: ArrayBuffer | Uint8Array | Blob }} [options]
+   * @param {{ signal?: AbortSignal }} [how] @returns {Promise<types.TrainingRun>}
+   */
+  async train(experiment, data, options = {}, how = {}) {
+    return (await import('./training.js')).train(this.#line, experiment, data, options, how);
+  }
+
+  /**
+   * @param {string | URL | ArrayBuffer | Uint8Array | Blob} model @param {types.TrainingData} data @param {types.EvolutionOptions} options
+   * @param {{ signal?: AbortSignal, interval?: number }} [how] @returns {AsyncGenerator<types.EvolutionPart, void, void>}
+   */
+  async *evolve(model, data, options, how = {}) {
+    yield* (await import('./training.js')).evolve(this.#line, model, data, options, how);
   }
 
   stop() {

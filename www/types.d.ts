@@ -770,8 +770,253 @@ export interface Dictionary {
   close(): void;
 }
 
+/** A layer of a network to be trained, as in a model file: `{ name: 'conv1', kind: 'conv', filters: 8, kernel: [5, 5] }`. */
+export interface LayerSpec {
+  name: string;
+  kind: string;
+  /** Names of the layers it reads; `data` is the input. Default: the layer before. */
+  inputs?: string[];
+  [setting: string]: unknown;
+}
+
+/** A network without numbers. */
+export interface NetworkSpec {
+  name: string;
+  title?: string;
+  licence?: string;
+  origin?: string;
+  notes?: string;
+  /** channels, height, width; mean and deviation for each channel in 0–255 units. */
+  input: { shape: [number, number, number]; mean?: number[]; std?: number[]; order?: 'rgb' | 'bgr' };
+  /** Default: those of the data. */
+  classes?: string[];
+  layers: LayerSpec[];
+}
+
+export type Schedule =
+  | { kind: 'constant' }
+  | { kind: 'cosine' }
+  /** The rate times `factor` after every so many epochs, or when the test loss has not fallen for `patience` of them. */
+  | { kind: 'step'; every: number; factor: number }
+  | { kind: 'plateau'; patience: number; factor: number };
+
+/** Where weights start: He et al. 2015, or normal with a deviation. */
+export type Init = 'he' | { normal: number };
+
+/** How a network is trained; what is left out has the default in brackets. */
+export interface Recipe {
+  /** Passes over the data (10), images in a step (128), learning rate (0.01). */
+  epochs?: number;
+  batch?: number;
+  rate?: number;
+  /** (0.9), and its form (false: classic). */
+  momentum?: number;
+  nesterov?: boolean;
+  /** Decay of weights (0). */
+  l1?: number;
+  l2?: number;
+  /** What the rate does over the epochs (constant). */
+  schedule?: Schedule;
+  /** Share of units that dropout layers switch off (0.5); of dense layers' weights, by name (none). */
+  dropout?: number;
+  dropconnect?: Record<string, number>;
+  /** (he), and of single layers by name. */
+  init?: Init;
+  init_of?: Record<string, Init>;
+  /** A filter whose RMS exceeds it is scaled back to it (null: none). */
+  rms_clip?: number | null;
+  /** Mirror every other image (false); move by up to so many pixels (0). */
+  flip?: boolean;
+  shift?: number;
+  /** Predict the class, or by which quarter turn a window of a photo was rotated; windows of each photo in an epoch (8). */
+  task?: 'classes' | 'rotations';
+  windows?: number;
+  /** (1). */
+  seed?: number;
+}
+
+/** What a training file holds. The network: a spec, or the name of a built-in one such as `lenet5`. */
+export interface Experiment {
+  network: NetworkSpec | string;
+  training?: Recipe;
+}
+
+/** The same with nothing left out. */
+export interface WholeExperiment {
+  network: Required<NetworkSpec> & { input: Required<NetworkSpec['input']> };
+  training: Required<Recipe>;
+}
+
+/** One layer of a network that has no weights yet. */
+export interface LayerSize {
+  name: string;
+  kind: string;
+  /** channels, height, width. */
+  shape: [number, number, number];
+  parameters: number;
+}
+
+/** A picture and what it is called in messages; its address or its contents alone do as well. */
+export type TrainingPhoto = string | URL | Blob | ImageData | { name: string; photo: Blob | ImageData | string | URL };
+
+/** What to learn from. */
+export type TrainingSource =
+  /** The address of a folder with {train,test}-{images,labels}.idx.gz and classes.txt, as `./build.sh data` makes it. */
+  | { set: string | URL }
+  /**
+   * IDX files (MNIST's form), also packed (.gz), told apart by what is in them, and train from test by `test` or `t10k` in their names. Without
+   * files to test with a share of the images is kept for that.
+   */
+  | { files: Iterable<File | { name: string; file: Blob | Uint8Array }>; classes?: string[]; hold?: number }
+  /**
+   * Labelled pictures, one folder a class: what `<input webkitdirectory>` gives, or names such as `cat/tom.jpg`. They are resized to
+   * `shape`, the network's input. `hold`: share of each class kept to test with (default 0.1; 0: none).
+   */
+  | {
+      folders: Iterable<File | { name: string; photo: Blob | ImageData }>;
+      shape: [number, number, number];
+      hold?: number;
+    }
+  /** Photos without labels, to learn rotations from; every tenth is kept to test with. Each becomes two images, one for each scale. */
+  | { photos: Iterable<TrainingPhoto>; shape: [number, number, number] };
+
+export interface TrainingDataInfo {
+  classes: string[];
+  /** Images to train on and to test with. */
+  train: number;
+  test: number;
+  channels: number;
+  /** Of the first image; those of photos without labels differ. */
+  height: number;
+  width: number;
+  /** Files that were left out. */
+  skipped: { name: string; why: string }[];
+}
+
+/** Data in the lab; close() it when no run needs it any more. */
+export interface TrainingData {
+  readonly info: TrainingDataInfo;
+  /** An image as it is stored, to train on or to test with, and its class's number. */
+  image(index: number, part?: 'train' | 'test'): Promise<{ image: ImageData; label: number }>;
+  close(): void;
+}
+
+/** A step's loss: the mean cross-entropy of its batch, and the share of right predictions. */
+export interface TrainingPoint {
+  step: number;
+  loss: number;
+  accuracy: number;
+}
+
+export interface TrainingEpoch {
+  /** From 1. */
+  epoch: number;
+  /** Learning rate at its end. */
+  rate: number;
+  /** Over its images as they were seen, with dropout and augmentation. */
+  train: { loss: number; accuracy: number };
+  /** At its end; null without test images. */
+  test: { loss: number; accuracy: number } | null;
+  /** Since the run's start, pauses not counted. */
+  seconds: number;
+}
+
+export interface TrainingPart {
+  /** Epochs done, batches done of the next one; of how many. */
+  epoch: number;
+  batch: number;
+  batches: number;
+  epochs: number;
+  /** Steps done in all. */
+  step: number;
+  /** The learning rate in force. */
+  rate: number;
+  /** New since the part before. After a divergence steps are counted from the last good state again. */
+  points: TrainingPoint[];
+  /** All epochs so far, also those before a checkpoint that was gone on with. */
+  history: TrainingEpoch[];
+  /** Of the steps since the part before, tests and pauses not counted; 0 where there were none. */
+  imagesPerSecond: number;
+  /** Computing time in all. */
+  seconds: number;
+  /** The first convolution's name and filters as they are now (filters, inputs, rows, columns); null where there is none. */
+  layer: string | null;
+  filters: Tensor | null;
+  /** A sentence when the loss has become useless. The last good state is restored; run() goes on from it, better with a lower rate. */
+  diverged: string | null;
+  fraction: number;
+  /** All epochs are over. */
+  done: boolean;
+}
+
+/** A map's strongest activation over the training images. */
+export interface Winner {
+  map: number;
+  /** The training image's number; another one than at the checkpoint before: the feature has jumped (ZF14 Fig. 4). */
+  image: number;
+  label: number;
+  at: [number, number];
+  value: number;
+}
+
+/** A winner made visible; both pictures are cut to the receptive field, mid-grey beyond the image's border. */
+export interface EvolutionCell extends Winner {
+  /** In the network's input frame, which may reach beyond it. */
+  receptiveField: Rect;
+  /** height, width of the pictures. */
+  shape: [number, number];
+  patch: ImageData;
+  picture: ImageData;
+  /** c of the display formula 0.5 + c·x / (2·max|x|). */
+  contrast: number;
+  /** The projection in the network's input frame and units: channels, height, width. */
+  projection: Tensor;
+}
+
+export interface EvolutionOptions {
+  layer: string;
+  maps: number[];
+  /** The first so many training images are searched; default all. */
+  images?: number;
+}
+
+export interface EvolutionPart {
+  /** So far, in the order of `maps`. Before the first image of a map was searched its value is -Infinity. */
+  winners: Winner[];
+  /** With the last part; [] before. */
+  cells: EvolutionCell[];
+  images: number;
+  fraction: number;
+  done: boolean;
+}
+
 /**
- * Sparse coding, in a worker of its own beside the engine's. Every generator gives partial results about every `interval`
+ * A network being trained. Leaving run() or aborting it pauses: what was learned stays, and another run() goes on. The same
+ * experiment, data and seed give the same run on the same flavour.
+ */
+export interface TrainingRun {
+  /** With every default filled in. */
+  readonly experiment: WholeExperiment;
+  readonly layers: LayerSize[];
+  readonly parameters: number;
+  /** Parts about every `interval` milliseconds (default 250) until all epochs are over or the run diverges. */
+  run(how?: { signal?: AbortSignal; interval?: number }): AsyncGenerator<TrainingPart, void, void>;
+  /** So many batches (default 1); behind the last one of an epoch its test too. */
+  step(batches?: number, how?: { signal?: AbortSignal }): Promise<TrainingPart>;
+  /** Changes the learning rate on the way, also while run() runs; a schedule goes on from it. */
+  setRate(rate: number): Promise<void>;
+  setEpochs(epochs: number): Promise<void>;
+  /** Everything needed to go on exactly from here: train()'s `from`. */
+  checkpoint(): Promise<Uint8Array>;
+  /** The network as it is now, as a file that Engine.load() opens. `half`: in float16. */
+  model(options?: { half?: boolean }): Promise<Uint8Array>;
+  /** Winners as the run stands, among the first `images` training images (default 100). */
+  projections(options: EvolutionOptions, how?: { signal?: AbortSignal }): Promise<EvolutionCell[]>;
+  close(): void;
+}
+
+/**
+ * Sparse coding and training, in a worker of its own beside the engine's. Every generator gives partial results about every `interval`
  * milliseconds (default 100), the last one complete; leaving the loop stops it.
  */
 export class Lab {
@@ -796,6 +1041,32 @@ export class Lab {
     options?: LearnOptions,
     how?: { signal?: AbortSignal; onprogress?: (done: number, total: number) => void },
   ): Promise<Learning>;
+  /** What a training file says, with a built-in network's layers and every default written out. */
+  experiment(source: Experiment | NetworkSpec | string): Promise<WholeExperiment>;
+  /** Every layer's size, from the spec alone: a live check while it is written. Rejects with Shape, naming the layer. */
+  sizes(network: NetworkSpec | string): Promise<LayerSize[]>;
+  /** Reads what to learn from; broken files are named and left out. `onprogress`: bytes of a set, else files. */
+  trainingData(
+    source: TrainingSource,
+    how?: { signal?: AbortSignal; onprogress?: (done: number, total: number) => void },
+  ): Promise<TrainingData>;
+  /**
+   * Prepares training. `from`: what TrainingRun.checkpoint() gave; the network must be its own (null: as the checkpoint says).
+   * `weights`: a model file to start from.
+   */
+  train(
+    experiment: Experiment | NetworkSpec | string | null,
+    data: TrainingData,
+    options?: { from?: ArrayBuffer | Uint8Array | Blob; weights?: ArrayBuffer | Uint8Array | Blob },
+    how?: { signal?: AbortSignal },
+  ): Promise<TrainingRun>;
+  /** One column of ZF14's Fig. 4: the strongest activations of a network's maps over the training images, and their projections. */
+  evolve(
+    model: string | URL | ArrayBuffer | Uint8Array | Blob,
+    data: TrainingData,
+    options: EvolutionOptions,
+    how?: { signal?: AbortSignal; interval?: number },
+  ): AsyncGenerator<EvolutionPart, void, void>;
   stop(): void;
 }
 
