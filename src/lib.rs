@@ -24,6 +24,10 @@
 //! - [`precision`]: what weights in float16 cost, measured.
 //! - [`image`]: pixels to tensors and back.
 //!
+//! Each uses those above it only, but for three that are listed later than they are built: [`image`] and [`format`]
+//! know tensors and specs alone and are used wherever photos and files are; [`sparse`] knows no network, and
+//! [`explain::inversion`] uses it. The command line and the bindings use all.
+//!
 //! ```
 //! # fn main() -> unpool::Result<()> {
 //! use std::sync::Arc;
