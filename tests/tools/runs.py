@@ -14,13 +14,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "www" / "trained"
 CACHE = ROOT / "cache" / "training"
 UNPOOL = ROOT / "target" / "release" / "unpool"
-# Data, epochs whose networks are shipped (as far as the run goes), and whether they are shipped at all.
+# Data, and the epochs whose networks are shipped (as far as the run goes).
 RUNS = {
     "lenet": ("mnist", [0, 1, 2, 5, 10]),
     "twin-11-4": ("www/pool", [0, 1, 2, 5, 10, 20, 30, 40, 64]),
     "twin-7-2": ("www/pool", [0, 1, 2, 5, 10, 20, 30, 40, 64]),
-    "cifar10": ("cifar10", []),
-    "fashion-mnist": ("fashion-mnist", []),
+    "cifar10": ("cifar10", [0, 1, 2, 5, 10]),
+    "fashion-mnist": ("fashion-mnist", [0, 1, 2, 5, 10]),
 }
 
 
@@ -47,9 +47,10 @@ def train(name):
 
 
 def index():
-    """runs.json and the networks beside it, from what the cache holds."""
+    """runs.json and the networks beside it, from what the cache holds; runs that were made elsewhere stay."""
     OUT.mkdir(exist_ok=True)
-    runs = {}
+    listed = OUT / "runs.json"
+    runs = json.loads(listed.read_text()) if listed.is_file() else {}
     for name, (data, epochs) in RUNS.items():
         state = CACHE / f"{name}-state.safetensors"
         if not state.is_file():
@@ -78,7 +79,7 @@ def index():
             for e in history
         ]
         runs[name] = {"data": data, "seconds": round(history[-1]["seconds"]), "checkpoints": kept, "epochs": short}
-    (OUT / "runs.json").write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n")
+    listed.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n")
 
 
 names = sys.argv[1:] or list(RUNS)
