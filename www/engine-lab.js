@@ -1,4 +1,4 @@
-/** What the worker answers when it owns the package `lab`: sparse coding. The page's side is lab.js. */
+/** What the worker answers when it owns the package `lab`: sparse coding; training in a file of its own. The page's side is lab.js. */
 
 import { sweep } from './engine-sweep.js';
 import { fail } from './errors.js';
@@ -18,6 +18,8 @@ async function read(input) {
 /** @param {Tools} tools @returns {Record<string, (call: Call, ...args: any[]) => any>} */
 export const requests = (tools) => {
   const { keep, find, grab, turn } = tools;
+  /** @type {Record<string, (call: Call, ...args: any[]) => any> | undefined} */
+  let training;
   /** The package that this worker owns here. */
   const lab = () =>
     /** @type {typeof import('./wasm/lab-single/unpool.js')} */ (/** @type {unknown} */ (tools.engine()));
@@ -87,6 +89,10 @@ export const requests = (tools) => {
     learnedDictionary(_, job) {
       const dictionary = find(job, 'sweep').dictionary();
       return { handle: keep(dictionary), info: dictionary.info() };
+    },
+    async training(call, /** @type {string} */ what, ...args) {
+      training ??= (await import('./engine-training.js')).requests(tools);
+      return training[what](call, ...args);
     },
     sweep: sweep(tools),
   };

@@ -188,7 +188,7 @@ async function streamOf(call, source) {
   return { stream: blob.stream(), total: blob.size };
 }
 
-/** @param {number} handle @param {'net' | 'trace' | 'sweep' | 'gallery' | 'dictionary'} what @returns {any} */
+/** @param {number} handle @param {'net' | 'trace' | 'sweep' | 'gallery' | 'dictionary' | 'data' | 'training'} what @returns {any} */
 function find(handle, what) {
   const found = kept.get(handle);
   if (!found) {

@@ -200,7 +200,7 @@ class TrainingRun {
 
   /** @param {number} [batches] @param {{ signal?: AbortSignal }} [how] @returns {Promise<types.TrainingPart>} */
   async step(batches = 1, { signal } = {}) {
-    return this.#ask('batches', check.integer(batches, 'batches', 1), signal);
+    return this.#ask('batches', check.integer(batches, 'batches'), signal);
   }
 
   /** @param {number} rate */

@@ -1001,7 +1001,7 @@ export interface TrainingRun {
   readonly parameters: number;
   /** Parts about every `interval` milliseconds (default 250) until all epochs are over or the run diverges. */
   run(how?: { signal?: AbortSignal; interval?: number }): AsyncGenerator<TrainingPart, void, void>;
-  /** So many batches (default 1); behind the last one of an epoch its test too. */
+  /** So many batches (default 1; 0: only a look); behind the last one of an epoch its test too. */
   step(batches?: number, how?: { signal?: AbortSignal }): Promise<TrainingPart>;
   /** Changes the learning rate on the way, also while run() runs; a schedule goes on from it. */
   setRate(rate: number): Promise<void>;

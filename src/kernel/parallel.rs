@@ -77,7 +77,7 @@ fn halve(from: usize, to: usize, f: &(dyn Fn(usize) + Sync)) {
 /// pool already (an image of many worked on side by side) shares its regions through the pool as usual.
 pub fn inside<R>(work: impl FnOnce() -> R) -> R {
     let threads = rayon::current_num_threads();
-    if threads <= 1 || TEAM.get().is_some() || rayon::current_thread_index().is_some() {
+    if threads <= 1 || ALONE.get() || TEAM.get().is_some() || rayon::current_thread_index().is_some() {
         return work();
     }
     // Shared, not scoped: where the pool is busy with something else, nobody waits for a helper that never came.

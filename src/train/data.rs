@@ -1,5 +1,6 @@
 //! What is learned from: images as bytes, with their classes, in a part to train on and one to test with.
 
+use super::gather::Gathering;
 use super::recipe::{Recipe, Task};
 use crate::error::{Error, Result};
 use crate::format::idx;
@@ -8,10 +9,10 @@ use crate::random::SplitMix;
 use crate::spec::{Input, Order};
 use crate::tensor::{Shape, Tensor};
 
-/// Most bytes of images taken: 2 GiB.
-const MOST: usize = 1 << 31;
+/// Most bytes of images taken: 2 GiB; in a page, whose memory ends at one, half of that one.
+pub(super) const MOST: usize = if cfg!(target_arch = "wasm32") { 1 << 29 } else { 1 << 31 };
 /// Of labelled pictures that come without a test part, every tenth is kept for it.
-const TENTH: usize = 10;
+pub(super) const TENTH: usize = 10;
 
 /// One image, channels one after the other.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,20 @@ pub struct Image {
     pub w: usize,
     /// channels × h × w values.
     pub pixels: Vec<u8>,
+}
+
+impl Image {
+    /// As pixels; of one channel all three colours are made.
+    pub fn picture(&self) -> Result<Picture> {
+        let plane = (self.h * self.w).max(1);
+        let last = self.pixels.len() / plane - 1;
+        let colour = |i: usize| [0, 1, 2].map(|c| self.pixels[c.min(last) * plane + i]);
+        let rgba = (0..self.h * self.w).flat_map(|i| {
+            let [r, g, b] = colour(i);
+            [r, g, b, 255]
+        });
+        Picture::new(self.w, self.h, rgba.collect())
+    }
 }
 
 /// Images with their classes.
@@ -55,13 +70,22 @@ impl Data {
         if channels != other {
             return Err(Error::Shape(format!("{channels} channels to train, {other} to test")));
         }
-        let most = train.labels.iter().chain(&test.labels).max().map_or(0, |m| m + 1);
-        let classes = match classes.len() {
-            0 => (0..most).map(|i| i.to_string()).collect(),
-            n if n >= most => classes,
-            n => return Err(Error::Shape(format!("{n} class names, but there is a label {}", most - 1))),
-        };
-        Data { channels, classes, train, test }.checked()
+        Data::named(channels, classes, train, test)
+    }
+
+    /// From IDX files of images and labels; every one in `every` of a class is kept to test with (0: none).
+    pub(super) fn idx_held(files: [&[u8]; 2], classes: Vec<String>, every: usize) -> Result<Data> {
+        let (channels, all) = part(files[0], files[1])?;
+        let [mut train, mut test] = [Part::default(), Part::default()];
+        let mut counts = [0usize; 256];
+        for (image, label) in all.images.into_iter().zip(all.labels) {
+            counts[label] += 1;
+            let tests = every > 0 && counts[label].is_multiple_of(every);
+            let part = if tests { &mut test } else { &mut train };
+            part.images.push(image);
+            part.labels.push(label);
+        }
+        Data::named(channels, classes, train, test)
     }
 
     /// From labelled pictures, resized to an input; every tenth of a class is kept to test with. Errors: Parameter for less
@@ -71,49 +95,34 @@ impl Data {
         classes: Vec<String>,
         input: Shape,
     ) -> Result<Data> {
-        let mut data = Data { channels: input.c, classes, train: Part::default(), test: Part::default() };
-        let mut counts = vec![0; data.classes.len()];
+        let mut all = Gathering::labelled(classes, input, TENTH)?;
         for (picture, class) in pictures {
-            let Some(count) = counts.get_mut(class) else {
-                return Err(Error::Shape(format!("class {class} has no name")));
-            };
-            *count += 1;
-            let part = if *count % TENTH == 0 { &mut data.test } else { &mut data.train };
-            part.images.push(planes(&picture.fit(input.h, input.w)?, input.c)?);
-            part.labels.push(class);
+            all.add(&picture, class)?;
         }
-        let filled = counts.iter().filter(|n| **n > 0).count();
-        if filled < 2 {
-            return Err(Error::Parameter(format!(
-                "there are pictures of {filled} class{}; at least two are needed: one folder for each class",
-                if filled == 1 { "" } else { "es" }
-            )));
-        }
-        data.checked()
+        all.finish()
     }
 
-    /// From photos without labels, to learn rotations: each at two scales, the shorter side 7/6 and 5/3 of the input's, and
-    /// every tenth photo kept to test with.
+    /// From photos without labels, to learn rotations: [`Gathering::photos`].
     pub fn photos(pictures: impl IntoIterator<Item = Picture>, input: Shape) -> Result<Data> {
-        let classes = ["0°", "90°", "180°", "270°"].map(String::from).to_vec();
-        let mut data = Data { channels: input.c, classes, train: Part::default(), test: Part::default() };
-        for (i, picture) in pictures.into_iter().enumerate() {
-            let part = if i % TENTH == TENTH - 1 { &mut data.test } else { &mut data.train };
-            for scale in [7.0 / 6.0, 5.0 / 3.0] {
-                let shorter = picture.height().min(picture.width()) as f64;
-                let side = |n: usize| (n as f64 / shorter * input.h as f64 * scale).round().max(1.0) as usize;
-                let whole = [0.0, 0.0, picture.height() as f64, picture.width() as f64];
-                // A strip would be mostly itself, over and over.
-                let (h, w) = (side(picture.height()), side(picture.width()));
-                let most = 4 * input.h.max(input.w);
-                part.images.push(planes(&picture.cut(whole, h.min(most), w.min(most))?, input.c)?);
-                part.labels.push(0);
-            }
+        let mut all = Gathering::photos(input)?;
+        for picture in pictures {
+            all.add(&picture, 0)?;
         }
-        data.checked()
+        all.finish()
     }
 
-    fn checked(self) -> Result<Data> {
+    /// Numbers for classes without names.
+    fn named(channels: usize, classes: Vec<String>, train: Part, test: Part) -> Result<Data> {
+        let most = train.labels.iter().chain(&test.labels).max().map_or(0, |m| m + 1);
+        let classes = match classes.len() {
+            0 => (0..most).map(|i| i.to_string()).collect(),
+            n if n >= most => classes,
+            n => return Err(Error::Shape(format!("{n} class names, but there is a label {}", most - 1))),
+        };
+        Data { channels, classes, train, test }.checked()
+    }
+
+    pub(super) fn checked(self) -> Result<Data> {
         let parts = [&self.train, &self.test];
         let bytes: usize = parts.iter().flat_map(|p| &p.images).map(|i| i.pixels.len()).sum();
         if bytes > MOST {
@@ -256,7 +265,7 @@ fn part(images: &[u8], labels: &[u8]) -> Result<(usize, Part)> {
 }
 
 /// A picture's channels one after the other; one channel is its luma.
-fn planes(picture: &Picture, channels: usize) -> Result<Image> {
+pub(super) fn planes(picture: &Picture, channels: usize) -> Result<Image> {
     let (h, w) = (picture.height(), picture.width());
     let plain = Input { shape: Shape::new(channels, h, w), mean: vec![], std: vec![], order: Order::Rgb };
     let values = crate::image::normalise(picture, &plain)?;

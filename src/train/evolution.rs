@@ -5,6 +5,7 @@ use super::data::{Data, tensor};
 use crate::error::{Error, Result};
 use crate::explain::deconvnet::{Options, Projection, Seed, project};
 use crate::job::{Clock, Job, Progress};
+use crate::kernel::{inside, parallel};
 use crate::net::Net;
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -23,15 +24,30 @@ pub struct Winner {
     pub value: f32,
 }
 
-/// A search through the training images with one checkpoint's network.
+/// A winner made visible.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// The winner.
+    pub winner: Winner,
+    /// The projection of its one activation to the pixels.
+    pub projection: Projection,
+    /// The image as the network took it.
+    pub input: Tensor,
+}
+
+/// A search through the training images with one checkpoint's network, then the winners' projections.
 pub struct Evolution {
     net: Arc<Net>,
     data: Arc<Data>,
     node: usize,
     winners: Vec<Winner>,
+    cells: Vec<Cell>,
     next: usize,
     images: usize,
 }
+
+/// Images searched side by side, each on a thread of its own.
+const BLOCK: usize = 32;
 
 impl Evolution {
     /// Over the first `images` training images (all, if there are fewer), for maps of a layer. Errors: Parameter for an
@@ -56,7 +72,8 @@ impl Evolution {
         }
         let none = |&map: &usize| Winner { map, image: 0, at: [0, 0], value: f32::NEG_INFINITY };
         let images = images.clamp(1, data.train.images.len());
-        Ok(Evolution { winners: maps.iter().map(none).collect(), net, data, node, next: 0, images })
+        let winners = maps.iter().map(none).collect();
+        Ok(Evolution { winners, cells: Vec::new(), net, data, node, next: 0, images })
     }
 
     /// The winners so far, in the order of the maps asked for.
@@ -64,18 +81,55 @@ impl Evolution {
         &self.winners
     }
 
-    /// The projection of a winner to the pixels, and the image as the network took it.
-    pub fn projection(&self, winner: &Winner) -> Result<(Projection, Tensor)> {
-        let image = self
-            .data
-            .train
-            .images
-            .get(winner.image)
-            .ok_or_else(|| Error::Parameter(format!("there is no training image {}", winner.image)))?;
-        let input = tensor(image, &self.net.spec().input);
+    /// Those made visible so far, in the same order.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// Images that are searched.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// The network and the data.
+    pub fn subject(&self) -> (&Net, &Data) {
+        (&self.net, &self.data)
+    }
+
+    fn input(&self, image: usize) -> Tensor {
+        tensor(&self.data.train.images[image], &self.net.spec().input)
+    }
+
+    /// Each map's strongest activation in one image.
+    fn strongest(&self, image: usize) -> Result<Vec<Winner>> {
+        let trace = self.net.forward_to(self.input(image), self.node)?;
+        let strongest = |w: &Winner| {
+            let best = trace.summary(self.node, w.map)?;
+            Ok(Winner { map: w.map, image, at: best.at, value: best.peak })
+        };
+        self.winners.iter().map(strongest).collect()
+    }
+
+    fn block(&mut self) -> Result<()> {
+        let n = BLOCK.min(self.images - self.next);
+        let found = parallel::map(n, &|i| parallel::alone(|| self.strongest(self.next + i)));
+        // In the images' order: of equals the first wins, whatever thread was faster.
+        for one in found {
+            for (best, now) in self.winners.iter_mut().zip(one?) {
+                if now.value > best.value {
+                    *best = now;
+                }
+            }
+        }
+        self.next += n;
+        Ok(())
+    }
+
+    fn cell(&self, winner: Winner) -> Result<Cell> {
+        let input = self.input(winner.image);
         let trace = self.net.forward_to(input.clone(), self.node)?;
         let seed = Seed::Unit { map: winner.map, at: Some(winner.at) };
-        Ok((project(&trace, self.node, &seed, &Options::default())?, input))
+        Ok(Cell { winner, projection: project(&trace, self.node, &seed, &Options::default())?, input })
     }
 }
 
@@ -87,21 +141,20 @@ pub fn jumped(before: &Winner, now: &Winner) -> bool {
 impl Job for Evolution {
     fn step(&mut self, budget: Duration) -> Result<Progress> {
         let clock = Clock::start();
-        while self.next < self.images {
-            let input = tensor(&self.data.train.images[self.next], &self.net.spec().input);
-            let trace = self.net.forward_to(input, self.node)?;
-            for w in &mut self.winners {
-                let best = trace.summary(self.node, w.map)?;
-                if best.peak > w.value {
-                    (w.image, w.at, w.value) = (self.next, best.at, best.peak);
+        // A projection costs a few forward passes.
+        let all = self.images + self.winners.len();
+        inside(|| {
+            loop {
+                if self.next < self.images {
+                    self.block()?;
+                } else if let Some(winner) = self.winners.get(self.cells.len()) {
+                    self.cells.push(self.cell(*winner)?);
+                }
+                let done = self.next + self.cells.len();
+                if done >= all || clock.elapsed() >= budget {
+                    return Ok(Progress { fraction: done as f64 / all as f64, done: done >= all });
                 }
             }
-            self.next += 1;
-            if clock.elapsed() >= budget {
-                break;
-            }
-        }
-        let fraction = self.next as f64 / self.images as f64;
-        Ok(Progress { fraction, done: self.next >= self.images })
+        })
     }
 }

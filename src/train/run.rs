@@ -1,22 +1,23 @@
 //! A training run: a job whose pieces are batches, with everything that is worth seeing as it goes.
 
+use super::batch::Chunk;
 use super::data::{self, Data};
 use super::history::{Epoch, Outcome, Point, State};
 use super::parameters::Parameters;
 use super::plan::Plan;
 use super::recipe::{Experiment, Schedule};
 use super::sizes::walk;
-use super::tape::{self, CHUNK, Score, Tape};
+use super::tape::Score;
 use super::{checkpoint, sgd};
 use crate::error::{Error, Result};
 use crate::job::{Clock, Job, Progress};
-use crate::kernel::{inside, parallel};
+use crate::kernel::inside;
 use crate::layer;
 use crate::net::Net;
 use crate::random::SplitMix;
 use crate::spec::{Model, Weights};
 use crate::tensor::Shape;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Images tested in one piece.
@@ -31,23 +32,16 @@ pub struct Run {
     pub(super) parameters: Parameters,
     pub(super) velocity: Vec<f32>,
     pub(super) state: State,
-    net: Net,
-    plan: Plan,
-    chunks: Vec<Mutex<Chunk>>,
-    gradient: Vec<f32>,
+    pub(super) net: Net,
+    pub(super) plan: Plan,
+    pub(super) chunks: Vec<Mutex<Chunk>>,
+    pub(super) gradient: Vec<f32>,
     order: Vec<u32>,
     test: Option<Testing>,
     points: Vec<Point>,
+    pace: (usize, f64),
     /// The last good state: numbers, velocity, state.
     good: (Vec<f32>, Vec<f32>, State),
-}
-
-#[derive(Default)]
-struct Chunk {
-    tape: Tape,
-    gradient: Vec<f32>,
-    labels: Vec<usize>,
-    score: Score,
 }
 
 struct Testing {
@@ -90,6 +84,7 @@ impl Run {
             order: Vec::new(),
             test: None,
             points: Vec::new(),
+            pace: (0, 0.0),
             good,
         };
         run.shuffle();
@@ -120,9 +115,36 @@ impl Run {
         &self.state.history
     }
 
-    /// Losses of the steps done by this run since it was made, without those that were taken before.
-    pub fn take_points(&mut self) -> Vec<Point> {
-        std::mem::take(&mut self.points)
+    /// Losses of the steps done since this run was made or gone on with; those that led astray are among them.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// Images trained with, and the seconds that took, since this was asked last.
+    pub fn take_pace(&mut self) -> (usize, f64) {
+        std::mem::take(&mut self.pace)
+    }
+
+    /// Steps done in all.
+    pub fn steps(&self) -> usize {
+        self.state.step
+    }
+
+    /// Batches done of the epoch under way.
+    pub fn batch(&self) -> usize {
+        self.state.batch
+    }
+
+    /// Computing time in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.state.seconds
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        let epochs = self.experiment.training.epochs;
+        let done = self.state.epoch as f64 + self.state.batch as f64 / (self.batches() + 1) as f64;
+        Progress { fraction: (done / epochs.max(1) as f64).min(1.0), done: self.state.epoch >= epochs }
     }
 
     /// Epochs done.
@@ -187,26 +209,6 @@ impl Run {
         checkpoint::write(self)
     }
 
-    /// The gradient of the mean loss over the first samples of the data as they are (no augmentation, nothing switched
-    /// off), by tensor: for checks against other programs.
-    pub fn gradient(&mut self, samples: usize) -> (f64, Weights) {
-        let all: Vec<u32> = (0..samples.min(self.data.train.images.len()) as u32).collect();
-        let score = self.descend(&all, None);
-        (score.loss / all.len().max(1) as f64, self.parameters.named(&self.gradient))
-    }
-
-    /// The mean loss over the same samples.
-    pub fn loss(&mut self, samples: usize) -> f64 {
-        let all: Vec<u32> = (0..samples.min(self.data.train.images.len()) as u32).collect();
-        self.climb(&all, false).loss / all.len().max(1) as f64
-    }
-
-    /// One step on given samples, without augmentation: for checks against other programs.
-    pub fn step_on(&mut self, samples: usize) -> Result<()> {
-        self.gradient(samples);
-        self.update()
-    }
-
     fn shuffle(&mut self) {
         let recipe = &self.experiment.training;
         let n = data::count(&self.data.train, recipe, true);
@@ -217,79 +219,8 @@ impl Run {
         }
     }
 
-    /// Prepares that many chunks.
-    fn room(&mut self, chunks: usize) {
-        self.chunks.resize_with(self.chunks.len().max(chunks), Mutex::default);
-    }
-
-    /// Forward and backward over samples; the sum of the gradients is left in `self.gradient`.
-    fn descend(&mut self, samples: &[u32], step: Option<usize>) -> Score {
-        let n = samples.len().div_ceil(CHUNK);
-        self.room(n);
-        let (recipe, input) = (&self.experiment.training, &self.experiment.network.input);
-        let work = |i: usize| {
-            let own = &samples[i * CHUNK..samples.len().min((i + 1) * CHUNK)];
-            let mut chunk = self.chunks[i].lock().unwrap_or_else(PoisonError::into_inner);
-            let Chunk { tape, gradient, labels, score } = &mut *chunk;
-            // Every sample has a generator of its own, so that it does not matter who draws first.
-            let seed = |salt: u64| step.map(|s| SplitMix::new(mix(recipe.seed, s as u64, salt)));
-            let each = input.shape.c * input.shape.h * input.shape.w;
-            labels.clear();
-            for ((b, &s), out) in
-                own.iter().enumerate().zip(tape.inputs(&self.plan, own.len()).chunks_exact_mut(each))
-            {
-                let mut random = seed(2 + (i * CHUNK + b) as u64);
-                labels.push(data::sample(&self.data.train, s as usize, recipe, input, random.as_mut(), out));
-            }
-            let mut random = seed((1 << 32) + i as u64);
-            tape.forward(&self.net, &self.plan, recipe, random.as_mut(), &self.parameters);
-            *score = tape.score(&self.plan, labels);
-            gradient.clear();
-            gradient.resize(self.parameters.values.len(), 0.0);
-            tape.backward(&self.net, &self.plan, &self.parameters, labels, samples.len(), gradient);
-        };
-        parallel::for_each(n, rayon::current_num_threads(), &|i| parallel::alone(|| work(i)));
-        self.gradient.fill(0.0);
-        let mut all = Score::default();
-        for chunk in &mut self.chunks[..n] {
-            let chunk = chunk.get_mut().unwrap_or_else(PoisonError::into_inner);
-            tape::add(&mut self.gradient, &chunk.gradient);
-            all.loss += chunk.score.loss;
-            all.right += chunk.score.right;
-        }
-        all
-    }
-
-    /// Forward only, as at test time.
-    fn climb(&mut self, samples: &[u32], test: bool) -> Score {
-        let n = samples.len().div_ceil(CHUNK);
-        self.room(n);
-        let (recipe, input) = (&self.experiment.training, &self.experiment.network.input);
-        let part = if test { &self.data.test } else { &self.data.train };
-        let work = |i: usize| {
-            let own = &samples[i * CHUNK..samples.len().min((i + 1) * CHUNK)];
-            let mut chunk = self.chunks[i].lock().unwrap_or_else(PoisonError::into_inner);
-            let Chunk { tape, labels, score, .. } = &mut *chunk;
-            let each = input.shape.c * input.shape.h * input.shape.w;
-            labels.clear();
-            for (&s, out) in own.iter().zip(tape.inputs(&self.plan, own.len()).chunks_exact_mut(each)) {
-                labels.push(data::sample(part, s as usize, recipe, input, None, out));
-            }
-            tape.forward(&self.net, &self.plan, recipe, None, &self.parameters);
-            *score = tape.score(&self.plan, labels);
-        };
-        parallel::for_each(n, rayon::current_num_threads(), &|i| parallel::alone(|| work(i)));
-        let mut all = Score::default();
-        for chunk in &mut self.chunks[..n] {
-            let chunk = chunk.get_mut().unwrap_or_else(PoisonError::into_inner);
-            all.loss += chunk.score.loss;
-            all.right += chunk.score.right;
-        }
-        all
-    }
-
     /// A step down the gradient that `descend` left.
-    fn update(&mut self) -> Result<()> {
+    pub(super) fn update(&mut self) -> Result<()> {
         let rate = self.rate();
         let recipe = &self.experiment.training;
         sgd::step(&mut self.parameters, &mut self.velocity, &mut self.gradient, rate, recipe);
@@ -319,7 +250,8 @@ impl Run {
         Ok(())
     }
 
-    fn batch(&mut self) -> Result<()> {
+    fn one_batch(&mut self) -> Result<()> {
+        let clock = Clock::start();
         let batch = self.experiment.training.batch;
         let from = self.state.batch * batch;
         let samples = self.order[from..(from + batch).min(self.order.len())].to_vec();
@@ -336,6 +268,8 @@ impl Run {
         s.right += score.right;
         s.seen += n;
         self.points.push(Point { step: s.step, loss: mean, accuracy: score.right as f64 / n as f64 });
+        self.pace.0 += n;
+        self.pace.1 += clock.elapsed().as_secs_f64();
         Ok(())
     }
 
@@ -427,7 +361,7 @@ impl Job for Run {
         let outcome = inside(|| {
             while self.state.epoch < self.experiment.training.epochs {
                 if self.state.batch < batches {
-                    self.batch()?;
+                    self.one_batch()?;
                 } else if self.tested() {
                     self.state.seconds += clock.elapsed().as_secs_f64();
                     self.judge()?;
@@ -447,15 +381,12 @@ impl Job for Run {
         if !closed {
             self.state.seconds += clock.elapsed().as_secs_f64();
         }
-        let epochs = self.experiment.training.epochs;
-        let done = self.state.epoch as f64 + self.state.batch as f64 / (batches + 1) as f64;
-        let fraction = (done / epochs.max(1) as f64).min(1.0);
-        Ok(Progress { fraction, done: self.state.epoch >= epochs })
+        Ok(self.progress())
     }
 }
 
 /// Numbers from numbers: a seed for each purpose.
-fn mix(seed: u64, a: u64, b: u64) -> u64 {
+pub(super) fn mix(seed: u64, a: u64, b: u64) -> u64 {
     let mut h = seed ^ 0x9e37_79b9_7f4a_7c15;
     for v in [a, b] {
         h = (h ^ v).wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -3,7 +3,7 @@
 //! `www/engine.js` imports them, in a worker; what pages and scripts see is `www/unpool.js`. Every
 //! array handed out is a copy: a view would dangle as soon as the memory grows. The same crate makes three packages: the
 //! engine; with the feature `import` the readers of other tools' files, for `www/importer.js`; with the feature `lab` sparse
-//! coding, for the same worker script started a second time, and the diagnosis of filters, for `www/filters-worker.js`.
+//! coding and training, for the same worker script started a second time, and the diagnosis of filters, for `www/filters-worker.js`.
 
 #[cfg(feature = "import")]
 mod import;

@@ -1,16 +1,18 @@
-//! The package `lab`: sparse coding, and the diagnosis of filters; a page fetches it when such a view is opened.
+//! The package `lab`: sparse coding, training, and the diagnosis of filters; a page fetches it when such a view is opened.
 
 mod code;
 mod dictionary;
 mod filters;
 mod invert;
 mod learn;
+mod train;
 
 pub use code::{CodeJob, PathJob};
 pub use dictionary::Dictionary;
 pub use filters::Filters;
 pub use invert::{Inversion, InvertJob};
 pub use learn::LearnJob;
+pub use train::{EvolveJob, TrainJob, TrainingData, TrainingSource, experiment, sizes};
 
 use super::value::{json, numbers};
 use crate::error::Result;

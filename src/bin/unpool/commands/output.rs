@@ -81,6 +81,17 @@ pub fn file_if(
     fs::rename(&beside.0, &target).map_err(cannot)
 }
 
+/// Refuses a file that could not be written, before hours are spent on it.
+pub fn possible(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let probe = Part(folder.join(format!(".unpool.{}.part", std::process::id())));
+    let cannot = |e: std::io::Error| Error::Parameter(format!("cannot write {}: {e}", path.display()));
+    if path.is_dir() {
+        return Err(cannot(ErrorKind::IsADirectory.into()));
+    }
+    fs::write(&probe.0, [0; 256]).map_err(cannot)
+}
+
 /// Removes the unfinished file on every way out; after the rename there is nothing left to remove.
 struct Part(PathBuf);
 

@@ -52,6 +52,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     if let Some(e) = args.checkpoints.iter().find(|e| **e > 1 << 20) {
         return Err(Failure::Usage(format!("there is no epoch {e}")));
     }
+    output::possible(&args.output)?;
     let (data, skipped) = sets::load(&args.data, &experiment)?;
     let data = Arc::new(data);
     let state = beside(&args.output, "-state");
@@ -93,7 +94,8 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     Ok(())
 }
 
-/// Trains to the end; whatever goes wrong, the state after the last good epoch is on disk by then.
+/// Trains to the end; whatever goes wrong, the state after the last good epoch is on disk by then: also where a later one
+/// cannot be written any more.
 fn epochs(run: &mut Run, args: &Args, state: &Path, json: bool) -> Result<Vec<PathBuf>> {
     let mut kept = Vec::new();
     let mut keep = |run: &Run| -> Result<()> {
@@ -113,7 +115,7 @@ fn epochs(run: &mut Run, args: &Args, state: &Path, json: bool) -> Result<Vec<Pa
         let progress = run.step(Duration::from_millis(500))?;
         if run.epoch() != last {
             last = run.epoch();
-            output::file(state, &run.save())?;
+            output::file(state, &run.save()).map_err(|e| kept_until(e, state, last))?;
             keep(run)?;
             if let Some(e) = run.history().last() {
                 say(json, &line(e));
@@ -126,6 +128,17 @@ fn epochs(run: &mut Run, args: &Args, state: &Path, json: bool) -> Result<Vec<Pa
         }
     }
     Ok(kept)
+}
+
+/// What is still there when the disk is full.
+fn kept_until(e: Error, state: &Path, epoch: usize) -> Error {
+    match state.is_file() {
+        true => Error::Parameter(format!(
+            "{}; the state before epoch {epoch} is kept: make room, then go on with --resume",
+            e.message()
+        )),
+        false => e,
+    }
 }
 
 fn line(e: &Epoch) -> String {
