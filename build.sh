@@ -216,14 +216,17 @@ build_dist() {
   find www -name '*.js' ! -name isolation-sw.js -print0 | xargs -0 $minify --minify-syntax --log-level=warning
   cp -R target/pkg/wasm/. dist/wasm/
   cp -R models dist/models
-  # Data sets that were fetched are there for the page to train on.
-  local set
+  # Data sets that were fetched are there for the page to train on, and a list of them in any case.
+  local set sets=
+  mkdir -p dist/data
   for set in mnist fashion-mnist; do
     if [ -f "cache/data/$set/classes.txt" ]; then
       mkdir -p "dist/data/$set"
       cp "cache/data/$set/classes.txt" "cache/data/$set/"*.gz "dist/data/$set/"
+      sets="$sets,\"$set\""
     fi
   done
+  printf '[%s]\n' "${sets#,}" >dist/data/index.json
   node tests/tools/offline.mjs
   node tests/tools/budget.mjs
 }

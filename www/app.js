@@ -31,7 +31,7 @@ async function dress() {
 }
 
 /** Views that are fetched when they are opened, so that nobody waits for them before: `ui/NAME.js` defines `unpool-NAME`. */
-const later = new Set(['occlusion', 'gallery', 'filters', 'sparse']);
+const later = new Set(['occlusion', 'gallery', 'filters', 'training', 'sparse']);
 
 /** @param {string} view */
 async function open(view) {

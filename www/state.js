@@ -7,7 +7,7 @@
 
 /**
  * @typedef {object} State
- * @property {string} view `project` is the Explore view; `occlusion`, `gallery`, `filters`, `sparse`
+ * @property {string} view `project` is the Explore view; `occlusion`, `gallery`, `filters`, `training`, `sparse`
  * @property {string} model name of a file in models/, `run.` and that of a checkpoint in trained/, `own`, or `NAME~HASH`: the visitor's, kept in the browser
  * @property {string} photo id of a sample, `name@y0,x0,y1,x1` of a window of a photograph in pool/, `own` (the visitor's, never part of a link)
  * @property {string} layer '' = chosen by the page
@@ -70,6 +70,18 @@
  * @property {string} passes over the photos
  * @property {string} shots photographs to learn from
  * @property {string} colour of them: `on`, `off`
+ * @property {string} run shown in the Training view: a name of trained/runs.json, or `live`: one trained in the page
+ * @property {string} epoch whose checkpoint is looked at, '' = the last
+ * @property {string} feature layer whose maps are followed over the epochs, '' = the last convolution
+ * @property {string} features those maps, separated by commas, '' = the six that respond most
+ * @property {string} images that are searched for the strongest response
+ * @property {string} net to train: a name in training/
+ * @property {string} spec that network changed, as JSON; '' = as the file has it
+ * @property {string} data to learn from: `mnist`, `fashion-mnist`, `pool`, `own`; '' = those of the network
+ * @property {string} rate of learning, '' = the network's
+ * @property {string} epochs to train, '' = the network's
+ * @property {string} batch images of a step, '' = the network's
+ * @property {string} luck seed of a run
  * @property {string} lang '' = the browser's
  * @property {string} theme '' = the system's
  * @property {string} present
@@ -97,7 +109,7 @@ const choice = (...words) => ({ value: words[0], test: oneOf(words) });
 const KEYS = {
   view: {
     value: 'project',
-    test: oneOf(['project', 'occlusion', 'gallery', 'filters', 'sparse']),
+    test: oneOf(['project', 'occlusion', 'gallery', 'filters', 'training', 'sparse']),
     alias: { explore: 'project' },
   },
   model: { value: 'squeezenet', test: (text) => /^[\w.~-]{1,64}$/.test(text) },
@@ -165,6 +177,18 @@ const KEYS = {
   passes: { value: '5', test: upTo() },
   shots: { value: '16', test: upTo(300) },
   colour: { value: 'off', test: oneOf(['on', 'off']) },
+  run: { value: 'twin-7-2', test: (text) => /^[\w-]{1,64}$/.test(text) },
+  epoch: { value: '', test: natural },
+  feature: { value: '', test: (text) => text.length < 200 },
+  features: { value: '', test: (text) => /^\d{1,5}(,\d{1,5}){0,11}$/.test(text) },
+  images: { value: '200', test: upTo() },
+  net: choice('lenet', 'fashion-mnist', 'cifar10', 'twin-11-4', 'twin-7-2'),
+  spec: { value: '', test: (text) => text.length < 20_000 },
+  data: { value: '', test: oneOf(['mnist', 'fashion-mnist', 'pool', 'own']) },
+  rate: { value: '', test: above },
+  epochs: { value: '', test: upTo() },
+  batch: { value: '', test: upTo(65_536) },
+  luck: { value: '1', test: natural },
   lang: { value: '', test: oneOf(['en', 'ru']) },
   theme: { value: '', test: oneOf(['light', 'dark']) },
   present: { value: '', test: oneOf(['1']) },

@@ -69,3 +69,15 @@ for (const phone of [false, true])
     assert.deepEqual(await complaints(page), []);
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (phone ? 390 : 1440));
   });
+
+for (const phone of [false, true])
+  for (const run of ['twin-7-2', 'live'])
+    test(`training, ${run}, ${phone ? 'phone, dark' : 'desktop, light'}`, async (t) => {
+      const page = await visit(t, site, { phone, dark: phone, hash: `#photo=cat&view=training&run=${run}&images=20` });
+      if (run === 'live') {
+        await page.getByRole('button', { name: 'Edit its layers' }).click();
+        await page.locator('[data-spec-sizes] tr').nth(11).waitFor({ timeout: 60_000 });
+      } else await page.locator('.evo-cell:enabled').nth(35).waitFor({ timeout: 120_000 });
+      assert.deepEqual(await complaints(page), []);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (phone ? 390 : 1440));
+    });

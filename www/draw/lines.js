@@ -2,7 +2,7 @@
 
 /** @typedef {[number, string][]} Ticks values and what stands there */
 /** @typedef {{ points: [number, number][], kind: string, name: string, at?: number, lift?: number }} Series `at`: share of its length at which its name stands, `lift` above it */
-/** @typedef {{ series: Series[], x: { from: number, to: number, ticks: Ticks }, y: { from: number, to: number, ticks: Ticks }, title: string, foot: string, width: number, tall: number, label: string, mark?: number, left?: number }} Chart `mark`: an x that is looked at; `left`: room for what stands at the y axis */
+/** @typedef {{ series: Series[], x: { from: number, to: number, ticks: Ticks }, y: { from: number, to: number, ticks: Ticks }, title: string, foot: string, width: number, tall: number, label: string, mark?: number, marked?: string, left?: number }} Chart `mark`: an x that is looked at, `marked` what stands there; `left`: room for what stands at the y axis */
 
 const [TOP, RIGHT, FOOT] = [30, 14, 42];
 
@@ -15,7 +15,7 @@ function node(tag, attributes, text = '') {
 }
 
 /** @param {Chart} chart @returns {SVGElement} */
-export function lines({ series, x, y, title, foot, width, tall, label, mark, left = 60 }) {
+export function lines({ series, x, y, title, foot, width, tall, label, mark, marked, left = 60 }) {
   const across = width - left - RIGHT;
   const down = tall - TOP - FOOT;
   const place = (/** @type {number} */ v) => left + ((v - x.from) / (x.to - x.from || 1)) * across;
@@ -35,6 +35,16 @@ export function lines({ series, x, y, title, foot, width, tall, label, mark, lef
   svg.append(node('text', { class: 'tick', x: left + across, y: base + 36, 'text-anchor': 'end' }, foot));
   if (mark !== undefined && mark >= x.from && mark <= x.to)
     svg.append(node('line', { class: 'looked', x1: place(mark), x2: place(mark), y1: TOP, y2: base }));
+  if (mark !== undefined && marked) {
+    const late = place(mark) > width - 90;
+    svg.append(
+      node(
+        'text',
+        { class: 'looked', x: place(mark) + (late ? -6 : 6), y: TOP - 4, 'text-anchor': late ? 'end' : 'start' },
+        marked,
+      ),
+    );
+  }
   for (const { points, kind, name, at = 0.7, lift = 10 } of series) {
     const known = points.filter(([, v]) => Number.isFinite(v));
     if (!known.length) continue;
