@@ -140,7 +140,9 @@ export const requests = ({ SLICE, keep, find, grab, turn, engine }) => {
     async go(call, handle, from, milliseconds) {
       const job = run(handle);
       const end = performance.now() + milliseconds;
-      while (!job.step(SLICE) && performance.now() < end) await turn(call);
+      const epoch = job.epoch();
+      // Whoever keeps the network of an epoch wants it as it is at its end.
+      while (!job.step(SLICE) && performance.now() < end && job.epoch() === epoch) await turn(call);
       return part(handle, from);
     },
 

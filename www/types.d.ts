@@ -999,7 +999,7 @@ export interface TrainingRun {
   readonly experiment: WholeExperiment;
   readonly layers: LayerSize[];
   readonly parameters: number;
-  /** Parts about every `interval` milliseconds (default 250) until all epochs are over or the run diverges. */
+  /** Parts about every `interval` milliseconds (default 250), and at the end of each epoch, until all are over or the run diverges. */
   run(how?: { signal?: AbortSignal; interval?: number }): AsyncGenerator<TrainingPart, void, void>;
   /** So many batches (default 1; 0: only a look); behind the last one of an epoch its test too. */
   step(batches?: number, how?: { signal?: AbortSignal }): Promise<TrainingPart>;

@@ -36,13 +36,14 @@ function thinned(points) {
   return out;
 }
 
-/** A running mean that begins at the first value. @param {[number, number][]} points @returns {[number, number][]} */
-export function smooth(points) {
-  const keep = Math.max(0.5, 1 - 12 / (points.length + 12));
-  let mean = points[0]?.[1] ?? 0;
-  return points.map(([x, y]) => {
-    mean = keep * mean + (1 - keep) * y;
-    return [x, mean];
+/** Means over as many neighbours on both sides. @param {[number, number][]} points @returns {[number, number][]} */
+function smooth(points) {
+  const reach = Math.ceil(points.length / 50);
+  const sums = [0];
+  for (const [, y] of points) sums.push(sums[sums.length - 1] + y);
+  return points.map(([x], i) => {
+    const each = Math.min(reach, i, points.length - 1 - i);
+    return [x, (sums[i + each + 1] - sums[i - each]) / (2 * each + 1)];
   });
 }
 

@@ -222,7 +222,7 @@ export class TrainingView extends HTMLElement {
           t('tr.fact.right.of', { epoch: done.epoch, share: share(done.train.accuracy) }),
         ],
         [t('tr.fact.loss'), short(error), t('tr.fact.loss.of', { loss: short(done.train.loss) })],
-        [t('tr.fact.rate'), number(done.rate, { significant: 2 }), t('tr.fact.rate.of')],
+        [t('tr.fact.rate'), done.rate ? number(done.rate, { significant: 2 }) : '0', t('tr.fact.rate.of')],
       );
     } else if (epoch === 0) rows.push([t('tr.fact.epoch'), '0', t('tr.fact.before')]);
     find(this, '[data-tr-facts]').replaceChildren(

@@ -215,6 +215,11 @@ impl TrainJob {
         self.run.points().len()
     }
 
+    /// Epochs done.
+    pub fn epoch(&self) -> usize {
+        self.run.epoch()
+    }
+
     /// Whether all batches of the epoch are done, and its test is not.
     pub fn closing(&self) -> bool {
         self.run.batch() >= self.run.batches()
