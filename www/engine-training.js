@@ -137,12 +137,12 @@ export const requests = ({ SLICE, keep, find, grab, turn, engine }) => {
       return { handle: keep(job), ...job.info() };
     },
 
-    async go(call, handle, from, milliseconds) {
+    async go(call, handle, from, milliseconds, /** @type {number[]} */ stops) {
       const job = run(handle);
       const end = performance.now() + milliseconds;
-      const epoch = job.epoch();
-      // Whoever keeps the network of an epoch wants it as it is at its end.
-      while (!job.step(SLICE) && performance.now() < end && job.epoch() === epoch) await turn(call);
+      // A slice ends with an epoch.
+      const next = stops.find((epoch) => epoch > job.epoch()) ?? Number.POSITIVE_INFINITY;
+      while (!job.step(SLICE) && performance.now() < end && job.epoch() < next) await turn(call);
       return part(handle, from);
     },
 

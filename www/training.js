@@ -189,10 +189,11 @@ class TrainingRun {
     dropped.register(this, { line, handle }, this);
   }
 
-  /** @param {{ signal?: AbortSignal, interval?: number }} [how] @returns {AsyncGenerator<types.TrainingPart, void, void>} */
-  async *run({ signal, interval = 250 } = {}) {
+  /** @param {{ signal?: AbortSignal, interval?: number, stops?: number[] }} [how] @returns {AsyncGenerator<types.TrainingPart, void, void>} */
+  async *run({ signal, interval = 250, stops = [] } = {}) {
+    const ends = stops.map((epoch, i) => check.integer(epoch, `stops[${i}]`));
     for (let over = false; !over; ) {
-      const part = await this.#ask('go', check.number(interval, 'interval'), signal);
+      const part = await this.#ask('go', check.number(interval, 'interval'), signal, ends);
       over = part.done || part.diverged !== null;
       yield part;
     }
@@ -241,10 +242,10 @@ class TrainingRun {
     this.#line.free(this.#handle);
   }
 
-  /** @param {string} op @param {number} much @param {AbortSignal} [signal] @returns {Promise<types.TrainingPart>} */
-  async #ask(op, much, signal) {
+  /** @param {string} op @param {number} much @param {AbortSignal} [signal] @param {unknown[]} more @returns {Promise<types.TrainingPart>} */
+  async #ask(op, much, signal, ...more) {
     const told = this.#told;
-    const part = await this.#line.call('training', [op, this.#handle, told, much], { signal });
+    const part = await this.#line.call('training', [op, this.#handle, told, much, ...more], { signal });
     this.#told = Math.max(this.#told, told + part.points.length);
     return part;
   }

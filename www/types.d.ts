@@ -999,8 +999,11 @@ export interface TrainingRun {
   readonly experiment: WholeExperiment;
   readonly layers: LayerSize[];
   readonly parameters: number;
-  /** Parts about every `interval` milliseconds (default 250), and at the end of each epoch, until all are over or the run diverges. */
-  run(how?: { signal?: AbortSignal; interval?: number }): AsyncGenerator<TrainingPart, void, void>;
+  /**
+   * Parts about every `interval` milliseconds (default 250) until all epochs are over or the run diverges; also right at the end of the epochs
+   * `stops` (rising, default none), for whoever keeps their networks.
+   */
+  run(how?: { signal?: AbortSignal; interval?: number; stops?: number[] }): AsyncGenerator<TrainingPart, void, void>;
   /** So many batches (default 1; 0: only a look); behind the last one of an epoch its test too. */
   step(batches?: number, how?: { signal?: AbortSignal }): Promise<TrainingPart>;
   /** Changes the learning rate on the way, also while run() runs; a schedule goes on from it. */

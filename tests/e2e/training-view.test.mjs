@@ -112,20 +112,25 @@ test('a shipped run: curves, filters and features by epoch, and a cell in Explor
 });
 
 test('a folder of two classes: trained, paused, stepped, begun anew alike, and opened in Explore', async (t) => {
-  const page = await visit(t, site, { hash: '#view=training&run=live&epochs=400&batch=8&luck=7' });
+  const page = await visit(t, site, { hash: '#view=training&run=live&epochs=50000&batch=8&luck=7' });
   const own = await draw(page, 'stripes', 20);
   await says(page, '[data-tr-title]', /Train a network here/);
   await page.locator('[data-live-folder]').setInputFiles(own);
   await eventually(() => assert.equal(hash(page).get('data'), 'own'));
   await press(page, 'step');
-  await says(page, '[data-live-status]', /Paused in epoch 1 of 400, at batch 1 of 5/);
+  await says(page, '[data-live-status]', /Paused in epoch 1 of 50000, at batch 1 of 5/);
   await says(page, '[data-tr-say]', /36 images to learn from, 4 to test/);
   const first = await page.locator('[data-tr-facts]').innerText();
   assert.match(first, /Right now\s*[\d.]+ %\s*in the last batches; loss [\d.]+/);
   await eventually(async () => assert.equal(await page.locator('[data-tr-filters] canvas').count(), 6), LONG);
 
   await press(page, 'go');
-  await says(page, '[data-live-status]', /Epoch [1-9]\d+ of 400: [\d.]+ images\/s/);
+  await says(page, '[data-live-status]', /Epoch [1-9]\d+ of 50000: [\d.]+ images\/s/);
+  // Left it waits, and goes on when one is back.
+  await page.locator('.views [data-view=project]').click();
+  await ready(page);
+  await page.locator('.views [data-view=training]').click();
+  await says(page, '[data-live-act=go]', /Pause/);
   await press(page, 'go');
   await says(page, '[data-live-status]', /Paused in epoch \d+/);
   await eventually(async () => assert.ok((await page.locator('[data-tr-loss] path.curve').count()) >= 2));
@@ -182,6 +187,13 @@ test('a network that does not fit names the layer; folders without sense are ref
   await says(page, '[data-spec-fault]', /c5/);
   assert.equal(await text.getAttribute('aria-invalid'), 'true');
   assert.equal(hash(page).get('spec'), null);
+  // It stays while something else is done, and is not trained.
+  await page.locator('[data-live-folder]').setInputFiles(await draw(page, 'few', 2));
+  await press(page, 'go');
+  await says(page, '[data-live-trouble]', /does not fit together yet/);
+  await says(page, '[data-spec-fault]', /c5/);
+  await press(page, 'original');
+  await eventually(async () => assert.equal(await text.inputValue(), good), LONG);
   await text.fill(good.replace('"filters":120', '"filters":60'));
   await says(page, '[data-spec-sizes]', /c5\s*conv\s*60 × 1 × 1/);
   await eventually(() => assert.match(hash(page).get('spec') ?? '', /"filters":60/));

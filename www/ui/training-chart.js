@@ -54,11 +54,11 @@ export function loss(place, { epochs, points, until }, looked) {
   const series = [
     { points: thin, kind: 'is-hair', name: '' },
     {
-      points: points.length ? smooth(thin) : epochs.map(({ epoch, train }) => [epoch, train.loss]),
+      points: points.length ? smooth(thin) : thinned(epochs.map(({ epoch, train }) => [epoch, train.loss])),
       ...{ kind: 'is-train', name: t('tr.train'), at: 0.35, lift: 14 },
     },
     {
-      points: epochs.flatMap(({ epoch, test }) => (test ? [[epoch, test.loss]] : [])),
+      points: thinned(epochs.flatMap(({ epoch, test }) => (test ? [[epoch, test.loss]] : []))),
       ...{ kind: 'is-test', name: t('tr.test'), at: 0.7, lift: -20 },
     },
   ];
@@ -90,11 +90,11 @@ export function accuracy(place, { epochs, shares, until, classes }, looked) {
   /** @type {Series[]} */
   const series = [
     {
-      points: thin.length ? thin : epochs.map(({ epoch, train }) => [epoch, train.accuracy]),
+      points: thin.length ? thin : thinned(epochs.map(({ epoch, train }) => [epoch, train.accuracy])),
       ...{ kind: 'is-train', name: '' },
     },
     {
-      points: epochs.flatMap(({ epoch, test }) => (test ? [[epoch, test.accuracy]] : [])),
+      points: thinned(epochs.flatMap(({ epoch, test }) => (test ? [[epoch, test.accuracy]] : []))),
       ...{ kind: 'is-test', name: '' },
     },
   ];

@@ -96,7 +96,9 @@ export class Evolution {
     for (const part of ['[data-evo-some]', '[data-evo-more]']) find(root, part).hidden = !can;
     if (!layer || !can) {
       find(root, '[data-evo-none]').replaceChildren(
-        ...rich(layer ? 'tr.evo.data' : 'tr.evo.layer', { set: course.data }),
+        ...rich(layer ? (course.data === 'cifar10' ? 'tr.evo.data.cifar10' : 'tr.evo.data') : 'tr.evo.layer', {
+          set: course.data,
+        }),
       );
       return;
     }

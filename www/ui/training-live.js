@@ -57,7 +57,11 @@ export class Live {
         this.#editing = !this.#editing;
         scene.update();
       },
-      original: () => store.set({ spec: '' }),
+      original: () => {
+        this.#spec.forget();
+        store.set({ spec: '' });
+        scene.update();
+      },
       folder: () => find(root, '[data-live-folder]').click(),
       files: () => find(root, '[data-live-files]').click(),
       load: () => find(root, '[data-live-file]').click(),

@@ -102,7 +102,7 @@ export class LiveRun extends EventTarget {
   /** @param {() => Promise<Made>} make @param {AbortSignal} signal @returns {AsyncGenerator<number, void, void>} */
   async *#work(make, signal) {
     const { run } = await this.prepare(make);
-    for await (const part of run.run({ signal, interval: PART })) {
+    for await (const part of run.run({ signal, interval: PART, stops: KEPT })) {
       await this.#take(part);
       if (part.done || part.diverged !== null) this.job.phase = 'done';
       yield part.fraction;

@@ -21,7 +21,7 @@ export class SpecEditor {
   #root;
   #lab;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #settle;
-  /** The text that was checked last. */ #checked = '';
+  /** What the page's state has. */ #shown = '';
   /** Something does not fit. */ wrong = false;
 
   /** @param {HTMLElement} root @param {() => Promise<Lab>} lab @param {(spec: NetworkSpec) => void} take one that fits */
@@ -38,13 +38,19 @@ export class SpecEditor {
     });
   }
 
-  /** Shows a network, unless somebody writes one. @param {NetworkSpec} spec */
+  /** Shows a network where it is another than before: what is being written, right or wrong, stays. @param {NetworkSpec} spec */
   show(spec) {
     const text = written(spec);
-    if (document.activeElement === this.#text || (this.#checked && text === this.#checked)) return;
+    if (text === this.#shown) return;
+    this.#shown = text;
+    if (document.activeElement === this.#text) return;
     this.#text.value = text;
-    this.#checked = text;
     this.#check();
+  }
+
+  /** What is written is given up. */
+  forget() {
+    this.#shown = '';
   }
 
   /** @returns {Promise<NetworkSpec | undefined>} */
@@ -64,7 +70,6 @@ export class SpecEditor {
     }
     // Written on meanwhile.
     if (text !== this.#text.value) return undefined;
-    this.#checked = text;
     this.wrong = fault !== '';
     this.#text.setAttribute('aria-invalid', String(this.wrong));
     const line = find(this.#root, '[data-spec-fault]');

@@ -142,7 +142,9 @@ export class TrainingView extends HTMLElement {
     const checkpoint = this.#checkpoint;
     try {
       this.#words();
+      await task();
       await this.#live.update(live);
+      await task();
       if (!course) return;
       const n = course.epochs.length;
       this.toggleAttribute('data-live', live);
