@@ -186,6 +186,7 @@ test('a network that does not fit names the layer; folders without sense are ref
   await text.fill(good.replace('"filters":120,"kernel":[5,5]', '"filters":120,"kernel":[9,9]'));
   await says(page, '[data-spec-fault]', /c5/);
   assert.equal(await text.getAttribute('aria-invalid'), 'true');
+  assert.match(await page.locator('[data-spec-sizes] .is-wrong').innerText(), /^c5/);
   assert.equal(hash(page).get('spec'), null);
   // It stays while something else is done, and is not trained.
   await page.locator('[data-live-folder]').setInputFiles(await draw(page, 'few', 2));

@@ -102,7 +102,7 @@ export function accuracy(place, { epochs, shares, until, classes }, looked) {
   const [lo, hi] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
   const low = lo > 0.8;
   const from = low ? Math.floor(20 * lo) / 20 : 0;
-  const to = low ? 1 : Math.min(1, Math.max(2 / classes, Math.ceil(10 * hi + 0.5) / 10));
+  const to = hi > 0.6 ? 1 : Math.min(1, Math.max(2 / classes, Math.ceil(10 * hi + 0.5) / 10));
   if (!low)
     series.unshift({
       points: [

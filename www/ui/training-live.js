@@ -5,7 +5,7 @@ import { number, t } from '../words.js';
 import { download, el, find } from './dom.js';
 import { chosen } from './gallery-files.js';
 import { LiveRun } from './training-run.js';
-import { SpecEditor } from './training-spec.js';
+import { plain, SpecEditor } from './training-spec.js';
 
 /** @typedef {import('./training.js').Scene} Scene */
 /** @typedef {import('../types.d.ts').WholeExperiment} WholeExperiment */
@@ -44,8 +44,8 @@ export class Live {
       scene.update();
     });
     this.#spec = new SpecEditor(find(root, '[data-live-spec]'), scene.lab, (spec) => {
-      const text = JSON.stringify(spec);
-      store.set({ spec: text === JSON.stringify(this.#file?.network) ? '' : text });
+      const text = JSON.stringify(plain(spec));
+      store.set({ spec: this.#file && text === JSON.stringify(plain(this.#file.network)) ? '' : text });
     });
     this.#listen();
     /** @type {Record<string, () => unknown>} */

@@ -61,7 +61,11 @@ export class Scrub {
   /** @param {import('./training-course.js').Checkpoint[]} all @param {import('./training-course.js').Checkpoint | undefined} looked @param {number} n epochs done */
   update(all, looked, n) {
     this.#epochs = all.map(({ epoch }, i) => (i === all.length - 1 || epoch === null ? '' : String(epoch)));
-    this.#at = Math.max(0, looked ? all.indexOf(looked) : 0);
+    // A run under way is another one each time, and still “now”.
+    this.#at = Math.max(
+      0,
+      all.findIndex(({ epoch }) => epoch === looked?.epoch),
+    );
     this.#slider.max = String(Math.max(0, all.length - 1));
     this.#slider.value = String(this.#at);
     this.#slider.disabled = all.length < 2;

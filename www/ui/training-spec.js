@@ -9,6 +9,20 @@ import { el, find } from './dom.js';
 /** Milliseconds without a key after which what is written is meant. */
 const SETTLED = 300;
 
+/** What a layer need not say. @type {Record<string, string>} */
+const PLAIN = { stride: '[1,1]', pad: '[0,0,0,0]', dilation: '[1,1]', groups: '1', ceil: 'false', maps: '1' };
+
+/** The same network without what goes without saying. @param {NetworkSpec} spec @returns {NetworkSpec} */
+export const plain = ({ layers, ...rest }) => ({
+  ...rest,
+  layers: layers.map(
+    (layer) =>
+      /** @type {import('../types.d.ts').LayerSpec} */ (
+        Object.fromEntries(Object.entries(layer).filter(([key, value]) => PLAIN[key] !== JSON.stringify(value)))
+      ),
+  ),
+});
+
 /** One layer a line. @param {NetworkSpec} spec */
 function written({ layers, ...rest }) {
   const head = Object.entries(rest).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`);
@@ -40,7 +54,7 @@ export class SpecEditor {
 
   /** Shows a network where it is another than before: what is being written, right or wrong, stays. @param {NetworkSpec} spec */
   show(spec) {
-    const text = written(spec);
+    const text = written(plain(spec));
     if (text === this.#shown) return;
     this.#shown = text;
     if (document.activeElement === this.#text) return;
@@ -75,10 +89,17 @@ export class SpecEditor {
     const line = find(this.#root, '[data-spec-fault]');
     line.hidden = !fault;
     line.textContent = fault;
+    const table = find(this.#root, '[data-spec-sizes]');
     const rows = sizes.map(({ name, kind, shape, parameters }) => [name, kind, shape.join(' × '), number(parameters)]);
-    find(this.#root, '[data-spec-sizes]').replaceChildren(
-      ...rows.map((cells) => el('tr', {}, ...cells.map((cell) => el('td', {}, cell)))),
-    );
+    // Of one that does not fit the last sizes stay, up to the layer that is wrong.
+    if (!fault) table.replaceChildren(...rows.map((cells) => el('tr', {}, ...cells.map((cell) => el('td', {}, cell)))));
+    const wrong = fault
+      ? [...table.children].findIndex((row) => fault.startsWith(`${row.firstChild?.textContent}:`))
+      : -1;
+    for (const [i, row] of [...table.children].entries()) {
+      row.classList.toggle('is-wrong', i === wrong);
+      row.classList.toggle('is-stale', i > wrong && fault !== '');
+    }
     return fault ? undefined : spec;
   }
 }
