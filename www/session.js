@@ -245,7 +245,8 @@ export class Session extends Facts {
 
   /** @param {string} key @param {Record<string, string | number>} values */
   notice(key, values) {
-    if (this.notices.some((one) => one.key === key && one.values.value === values.value)) return;
+    const same = JSON.stringify(values);
+    if (this.notices.some((one) => one.key === key && JSON.stringify(one.values) === same)) return;
     this.notices.push({ key, values, kind: 'notice' });
     this.#tell();
   }

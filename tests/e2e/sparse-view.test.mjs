@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { eventually, useBrowser, visit } from './browser.mjs';
+import { drop, eventually, useBrowser, visit } from './browser.mjs';
 import { host } from './server.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
@@ -70,7 +70,7 @@ test('a layer is inverted by both methods, beside one step back; a step too larg
   await step.focus();
   await step.press('End');
   await eventually(
-    async () => assert.match(await invert.locator('[data-spa-diverged]').innerText(), /rises|diverged/),
+    async () => assert.match(await invert.locator('[data-spa-diverged]').innerText(), /rises|Diverged/),
     60_000,
   );
   assert.equal(hash(page).get('beta'), '10');
@@ -154,4 +154,50 @@ test('layers of strokes: each explains the photo, and an activation is taken apa
   await eventually(async () => assert.equal(await filters.nth(1).getAttribute('aria-pressed'), 'true'));
   assert.equal(hash(page).get('channel'), map);
   assert.equal(hash(page).get('level'), '2');
+});
+
+test('what makes no sense is said in the reader’s language, and nothing hangs', async (t) => {
+  const bad = [
+    'iterations=0',
+    'strength=-2',
+    'beta=NaN',
+    'atoms=7',
+    'passes=0',
+    'shots=none',
+    'level=-1',
+    'solver=newton',
+  ];
+  const page = await visit(t, site, { hash: `#view=sparse&lang=ru&chapter=code&photo=cat&${bad.join('&')}` });
+  const says = page.locator('unpool-sparse [data-alert]');
+  for (const key of bad.map((one) => one.split('=')[0]))
+    await eventually(async () => assert.match(await says.innerText(), new RegExp(`\\b${key}\\b`)), 60_000);
+  // A photo of one colour has no contrast: the defaults stand, but there is nothing to explain.
+  const bytes = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(60, 50);
+    canvas.getContext('2d')?.fillRect(0, 0, 60, 50);
+    return [...new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer())];
+  });
+  await drop(page, { name: 'flat.png', type: 'image/png', bytes });
+  await over(page, 'code', /вычислять нечего\. .*of one colour throughout/);
+  await page.locator('#spa-tab-learn').click();
+  const learn = panel(page, 'learn');
+  await learn
+    .locator('[data-spa-files]')
+    .setInputFiles({ name: 'flat.png', mimeType: 'image/png', buffer: Buffer.from(bytes) });
+  await learn.locator('[data-run=begin]').click();
+  await over(page, 'learn', /вычислять нечего\. .*none of the photos has any contrast/);
+});
+
+test('a step that is too large is said in Russian too', async (t) => {
+  const page = await visit(t, site, {
+    hash: '#view=sparse&lang=ru&photo=cat&layer=conv1&solver=ista&beta=10&iterations=2000',
+  });
+  await eventually(
+    async () =>
+      assert.match(
+        await panel(page, 'invert').locator('[data-spa-diverged]').innerText(),
+        /^Расходится: после \d+ итераци[ий] .* в 10,0 раза больше/,
+      ),
+    120_000,
+  );
 });

@@ -24,7 +24,8 @@ export function support(
   // Half the contrast, so that the marks stand out.
   for (let i = 0; i < height * width; i += 1) {
     const grey = 128 + 64 * Math.max(-1, Math.min(1, picture[i] / (max || 1)));
-    image.data.set([grey, grey, grey, 255], 4 * i);
+    for (let k = 4 * i; k < 4 * i + 3; k += 1) image.data[k] = grey;
+    image.data[4 * i + 3] = 255;
   }
   let marked = 0;
   const [first, last] = map === undefined ? [0, maps] : [map, map + 1];

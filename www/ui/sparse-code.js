@@ -156,7 +156,9 @@ export class Code {
     rest.caption.replaceChildren(...rich('spa.code.left', { share: percent(layer.error ?? 1) }));
     await task();
     objectives(find(this.#panel, '[data-spa-chart]'), curves(runs), this.#iterations);
+    await task();
     this.#facts(found, layer);
+    await task();
     path(find(this.#panel, '[data-spa-path]'), found.path?.points ?? [], found.lambda);
     await task();
     await this.#maps(layer, strokes, map);
@@ -185,9 +187,14 @@ export class Code {
   async #maps({ z }, strokes, chosen) {
     const box = find(this.#panel, '[data-spa-z]');
     const [maps, rows, columns] = z.shape;
-    const used = Array.from({ length: maps }, (_, map) =>
-      mapOf(z, map).data.reduce((n, value) => n + (value ? 1 : 0), 0),
-    );
+    /** @type {number[]} */
+    const used = [];
+    for (let map = 0; map < maps; map += 1) {
+      let n = 0;
+      for (const value of mapOf(z, map).data) if (value) n += 1;
+      used.push(n);
+      if (map % 4 === 3) await task();
+    }
     const order = [...used.keys()].sort((a, b) => used[b] - used[a] || a - b);
     await task();
     const scale = scaleOf(z);
@@ -210,9 +217,10 @@ export class Code {
       button.dataset.map = String(map);
       button.setAttribute('aria-pressed', String(map === chosen));
       plate(canvas, mapOf(z, map), { scale, side: 100, label: t('spa.code.map', { map, share }) });
+      await task();
       stroke(filter, strokes, map);
       /** @type {HTMLElement} */ (button.lastElementChild).textContent = share;
-      if (i % 3 === 2) await task();
+      await task();
     }
   }
 

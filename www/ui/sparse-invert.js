@@ -4,7 +4,7 @@ import { Job, together } from '../job.js';
 import { number, t } from '../words.js';
 import { el, find } from './dom.js';
 import { Controls, ITERATIONS } from './sparse-controls.js';
-import { Down, readsPhoto } from './sparse-down.js';
+import { Down, reach, readsPhoto } from './sparse-down.js';
 import { sized } from './sparse-plate.js';
 import { Recovery } from './sparse-recovery.js';
 import { RunLine } from './sparse-run.js';
@@ -203,7 +203,7 @@ export class Invert {
     }
     if (layer) pick.value = layer.name;
     const down = /** @type {HTMLSelectElement} */ (find(this.#panel, '[data-spa-pick=down]'));
-    const below = Math.min(5, layer ? names.indexOf(layer.name) : 0);
+    const below = layer ? Math.min(5, reach(this.#scene.session.net?.info.layers ?? [], layer.name)) : 0;
     const key = `${below} ${document.documentElement.lang}`;
     if (down.dataset.for === key) return;
     down.dataset.for = key;

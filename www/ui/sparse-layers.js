@@ -17,8 +17,6 @@ import { RunLine } from './sparse-run.js';
 /** Filters shown of a layer, parts shown of a level. */
 const FILTERS = 40;
 const PARTS = 12;
-/** Parts that a level's picture is put together from. */
-const TOGETHER = 400;
 
 export class Layers {
   #scene;
@@ -144,6 +142,7 @@ export class Layers {
       box.append(el('figure', {}, el('canvas', { class: 'pixels' }), el('figcaption')));
     const scale = scaleOf(image);
     for (const [i, figure] of [...box.children].entries()) {
+      await task();
       const canvas = /** @type {HTMLCanvasElement} */ (find(figure, 'canvas'));
       const caption = find(figure, 'figcaption');
       const layer = layers[i - 1];
@@ -166,8 +165,8 @@ export class Layers {
         canvas.style.aspectRatio = `${image.shape[2]} / ${image.shape[1]}`;
         caption.replaceChildren(...rich('spa.layers.waits', { layer: i }));
       }
-      await task();
     }
+    await task();
   }
 
   #words() {
@@ -230,24 +229,25 @@ export class Layers {
     if (this.#apart?.key !== key) {
       const tree = find(this.#panel, '[data-spa-tree]');
       if (!tree.children.length) tree.append(el('p', { class: 'say' }, t('load.wait')));
-      const levels = await coding?.decompose({ layer: level, map, most: TOGETHER });
+      const levels = await coding?.decompose({ layer: level, map, most: PARTS });
       if (!levels || coding !== this.#coding) return;
       this.#apart = { key, levels };
       await this.#strokes();
     }
     const { levels } = this.#apart;
     const box = find(this.#panel, '[data-spa-tree]');
-    const rect = levels[0]?.parts[0]?.rect;
-    if (!rect) return box.replaceChildren(el('p', { class: 'say' }, t('spa.layers.none')));
+    // What is drawn is the same at every level: only what it is drawn with becomes finer.
+    const top = levels[0]?.parts[0];
+    if (!top) return box.replaceChildren(el('p', { class: 'say' }, t('spa.layers.none')));
     if (box.dataset.for === key && box.children.length) return;
     const rows = [];
     const photo = el('canvas', { class: 'pixels' });
-    plate(photo, crop(image, rect), { label: t('spa.layers.patch') });
+    plate(photo, crop(image, top.rect), { label: t('spa.layers.patch') });
     rows.push(el('div', { class: 'spa-level' }, el('figure', {}, photo, el('figcaption', {}, t('spa.layers.patch')))));
     for (const { layer, count, parts } of levels) {
       const whole = el('canvas', { class: 'pixels' });
-      plate(whole, sum(parts, rect, image.shape[0]), { label: t('spa.layers.whole', { layer }) });
-      const single = parts.slice(0, PARTS).map((mark) => {
+      plate(whole, top, { label: t('spa.layers.whole', { layer }) });
+      const single = parts.map((mark) => {
         const canvas = el('canvas', { class: 'pixels', title: number(mark.value, { significant: 3 }) });
         plate(canvas, mark, { label: t('spa.filter', { map: mark.map }) });
         return canvas;
@@ -277,20 +277,4 @@ function crop({ data, shape: [channels, height, width] }, [y0, x0, y1, x1]) {
       for (let x = x0; x < x1; x += 1, at += 1)
         if (y >= 0 && x >= 0 && y < height && x < width) out[at] = data[(c * height + y) * width + x];
   return { data: out, shape: [channels, y1 - y0, x1 - x0] };
-}
-
-/** What marks draw together, over a part of the image. @param {CodeMark[]} marks @param {Rect} rect @param {number} channels */
-function sum(marks, [top, left, bottom, right], channels) {
-  const [h, w] = [bottom - top, right - left];
-  const out = new Float32Array(channels * h * w);
-  for (const {
-    data,
-    rect: [y0, x0, y1, x1],
-  } of marks) {
-    for (let c = 0; c < channels; c += 1)
-      for (let y = Math.max(y0, top); y < Math.min(y1, bottom); y += 1)
-        for (let x = Math.max(x0, left); x < Math.min(x1, right); x += 1)
-          out[(c * h + y - top) * w + x - left] += data[(c * (y1 - y0) + y - y0) * (x1 - x0) + x - x0];
-  }
-  return { data: out, shape: [channels, h, w] };
 }

@@ -51,7 +51,10 @@ export class Recovery {
     const [maps, height, width] = truth.shape;
     const pixels = maps === 3 && readsPhoto(session.net?.info.layers ?? [], stage.input);
     const order = /** @type {import('../types.d.ts').Net} */ (session.net).info.input.order;
+    // Not in the frame that began this.
+    await task();
     const ranked = strongest({ data: truth.data, shape: truth.shape }, THUMBS);
+    await task();
     const asked = Number(store.state.channel);
     const channel = store.state.channel !== '' && asked < maps ? asked : ranked[0];
     const part = (/** @type {{ data: Float32Array, shape: number[] }} */ one) => (pixels ? one : mapOf(one, channel));
@@ -61,6 +64,7 @@ export class Recovery {
     /** @param {string} key @param {Node[]} caption @param {() => void} draw */
     const say = async (key, caption, draw) => {
       draw();
+      await task();
       parts(this.#panel, key).caption.replaceChildren(...caption);
       await task();
     };
@@ -86,6 +90,7 @@ export class Recovery {
     );
     await task();
     objectives(find(this.#panel, '[data-spa-chart]'), curves(found.runs), iterations);
+    await task();
     this.#facts(found, stage);
     await task();
     const marked = pixels ? undefined : channel;
@@ -101,7 +106,9 @@ export class Recovery {
     canvas('support').setAttribute('aria-label', t('spa.support.label'));
     const placed = over();
     parts(this.#panel, 'support').caption.replaceChildren(...rich('spa.support', { n: placed, of: height * width }));
+    await task();
     const [top] = strongest(response, 1);
+    await task();
     const heard = scaleOf(mapOf(response, top));
     await say('response', rich('spa.response', { layer: stage.layer, map: top }), () =>
       plate(canvas('response'), mapOf(response, top), {
@@ -117,24 +124,25 @@ export class Recovery {
         }),
       );
     await task();
-    this.#choice(stage, pixels ? [] : ranked, channel);
+    await this.#choice(stage, pixels ? [] : ranked, channel);
   }
 
   /** Thumbnails of the input's maps, to choose from. @param {InvertStage} stage @param {number[]} ranked @param {number} channel */
-  #choice({ truth, input }, ranked, channel) {
+  async #choice({ truth, input }, ranked, channel) {
     const box = find(this.#panel, '[data-spa-maps]');
     box.hidden = ranked.length === 0;
     const thumbs = find(this.#panel, '[data-spa-thumbs]');
     const key = `${this.#scene.session.net?.info.name} ${this.#scene.session.photo?.name} ${input} ${ranked} ${document.documentElement.dataset.theme}`;
     if (this.#thumbs !== key) {
+      const made = [];
+      for (const map of ranked) {
+        const canvas = el('canvas', { class: 'pixels' });
+        plate(canvas, mapOf(truth, map), { side: 64, label: `${input}, ${t('spa.map', { map })}` });
+        made.push(el('button', { type: 'button', 'data-map': map }, canvas));
+        await task();
+      }
       this.#thumbs = key;
-      thumbs.replaceChildren(
-        ...ranked.map((map) => {
-          const canvas = el('canvas', { class: 'pixels' });
-          plate(canvas, mapOf(truth, map), { side: 64, label: `${input}, ${t('spa.map', { map })}` });
-          return el('button', { type: 'button', 'data-map': map }, canvas);
-        }),
-      );
+      thumbs.replaceChildren(...made);
     }
     for (const thumb of /** @type {NodeListOf<HTMLElement>} */ (thumbs.querySelectorAll('[data-map]')))
       thumb.setAttribute('aria-pressed', String(thumb.dataset.map === String(channel)));
@@ -156,11 +164,11 @@ export class Recovery {
       ],
     ];
     facts(find(this.#panel, '[data-spa-facts]'), [...rows, ...sparsity(stage), ...pace(runs)]);
-    const away = [ista, fista].map((one) => one?.diverged).find(Boolean);
+    const away = [ista, fista].find((one) => one?.diverged);
     const rises = [ista, fista].some((one) => (one?.objective.at(-1) ?? 0) > (one?.start ?? Number.POSITIVE_INFINITY));
     const box = find(this.#panel, '[data-spa-diverged]');
     box.hidden = !away && !rises;
-    box.textContent = away ? `${away}.` : rises ? t('spa.rises') : '';
+    box.textContent = away ? ranAway(away) : rises ? t('spa.rises') : '';
   }
 
   /** @param {string} kind */
@@ -177,6 +185,14 @@ export class Recovery {
     download(csv(['iteration', ...drawn.map((c) => c.name)], rows), 'text/csv', `${name}-objective.csv`);
   }
 }
+
+/** @param {InvertStage} stage */
+const ranAway = ({ objective, step, lambda, norm2 }) =>
+  t('spa.diverged', {
+    n: objective.length,
+    step: sized(step ?? Number.NaN),
+    times: number((step ?? Number.NaN) * (lambda ?? Number.NaN) * norm2, { digits: 1 }),
+  });
 
 /** What ran away has a scale of its own. @param {import('./sparse-plate.js').Picture} picture @param {import('./sparse-plate.js').Scale} scale @param {string | null} diverged */
 const scaleOfEither = (picture, scale, diverged) => {

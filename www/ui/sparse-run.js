@@ -14,8 +14,14 @@ const OFFERED = {
   idle: ['begin'],
 };
 
-/** @param {unknown} error */
-const message = (error) => (error instanceof Error ? error.message : String(error ?? ''));
+/** Kinds of the engine's errors that have words of their own. */
+const KINDS = ['Malformed', 'Unsupported', 'Shape', 'Limit', 'Parameter'];
+
+/** What failed, in the reader's language, and the engine's own sentence. @param {unknown} error */
+function failure(error) {
+  const { name, message } = error instanceof Error ? error : { name: '', message: String(error ?? '') };
+  return { why: t(`spa.failed.${KINDS.includes(name) ? name : 'other'}`), message };
+}
 
 export class RunLine {
   #job;
@@ -58,7 +64,7 @@ export class RunLine {
           share: number(share),
           left: Number.isFinite(left) ? short(Math.max(0.1, left)) : '…',
           time: short(seconds),
-          message: message(error),
+          ...failure(error),
         }),
       );
     this.#status.classList.toggle('is-failed', phase === 'failed');
