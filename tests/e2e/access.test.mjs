@@ -77,7 +77,7 @@ for (const phone of [false, true])
       if (run === 'live') {
         await page.getByRole('button', { name: 'Edit its layers' }).click();
         await page.locator('[data-spec-sizes] tr').nth(11).waitFor({ timeout: 60_000 });
-      } else await page.locator('.evo-cell:enabled').nth(35).waitFor({ timeout: 120_000 });
+      } else await page.locator('.evo-cell:enabled').nth(20).waitFor({ timeout: 120_000 });
       assert.deepEqual(await complaints(page), []);
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (phone ? 390 : 1440));
     });

@@ -50,7 +50,7 @@ export class Masthead {
     /** @type {string[][]} */
     const models = MODELS.map(([name, title, size]) => [name, size ? `${title} (${size})` : title]);
     if (state.model === 'own') models.push(['own', net?.info.title || net?.info.name || t('model.own')]);
-    else if (!models.some(([name]) => name === state.model)) models.push([state.model, state.model.split('~')[0]]);
+    else if (!models.some(([name]) => name === state.model)) models.push([state.model, named(state.model)]);
     models.push(['open', t('model.open')]);
     if (localStorage.getItem('unpool.kept')) models.push(['kept', t('model.kept')]);
     if (this.#model.dataset.for !== `${models} ${lang}`) {
@@ -90,4 +90,10 @@ export class Masthead {
       toast.textContent = '';
     }, 4000);
   }
+}
+
+/** A network of the visitor's, or a checkpoint of a run. @param {string} model */
+function named(model) {
+  const [, run, epoch] = /^run\.(.+)-epoch-(\d+)$/.exec(model) ?? [];
+  return run ? t('fil.ab.run', { run, epoch }) : model.replace(/^run\.|~.*/g, '');
 }
