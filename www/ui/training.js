@@ -196,6 +196,8 @@ export class TrainingView extends HTMLElement {
     }
     for (const tab of /** @type {Iterable<HTMLElement>} */ (/** @type {unknown} */ (box.children))) {
       const on = tab.dataset.run === this.#course?.name;
+      if (on && tab.ariaChecked !== 'true' && box.scrollWidth > box.clientWidth)
+        tab.scrollIntoView({ block: 'nearest', inline: 'center' });
       tab.setAttribute('aria-checked', String(on));
       tab.tabIndex = on ? 0 : -1;
     }
