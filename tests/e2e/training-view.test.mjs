@@ -256,3 +256,16 @@ test('links restore run, epoch, maps and settings; keys and both languages', asy
   await eventually(() => assert.equal(hash(page).get('run'), null));
   await says(page, '[data-tr-at]', new RegExp(`эпоха ${last} из ${run.epochs.length}`));
 });
+
+test('begun anew while it is still being made, a run is made once; a refusal is forgotten with other data', async (t) => {
+  const page = await visit(t, site, { hash: '#view=training&run=live&epochs=9000&batch=8' });
+  const own = await draw(page, 'dots', 12);
+  await page.locator('[data-live-folder]').setInputFiles(join(own, 'down'));
+  await press(page, 'go');
+  await says(page, '[data-live-trouble]', /one folder for each class/);
+  await page.locator('[data-live-folder]').setInputFiles(own);
+  await eventually(async () => assert.ok(await page.locator('[data-live-trouble]').isHidden()), LONG);
+  for (const act of ['go', 'reset', 'reset', 'go']) await press(page, act);
+  await says(page, '[data-live-status]', /images\/s/);
+  assert.ok(await page.locator('[data-live-trouble]').isHidden());
+});

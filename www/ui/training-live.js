@@ -40,7 +40,10 @@ export class Live {
     const { store, sets, session } = scene;
     this.run.addEventListener('change', () => scene.update());
     sets.addEventListener('change', () => {
-      store.set({ data: 'own', run: 'live' });
+      // What was refused before says nothing of this.
+      if (!this.run.made) this.run.reset();
+      // A shipped run, whose images these may be, stays in sight.
+      if (!sets.own?.idx || store.state.run === 'live') store.set({ data: 'own', run: 'live' });
       scene.update();
     });
     this.#spec = new SpecEditor(find(root, '[data-live-spec]'), scene.lab, (spec) => {

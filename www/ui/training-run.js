@@ -1,5 +1,6 @@
 /** The run that is trained in the page: prepared, gone on with, paused, stepped, begun anew. What it learned stays with an error. */
 
+import { fail } from '../errors.js';
 import { Job } from '../job.js';
 
 /** @typedef {import('../types.d.ts').TrainingRun} TrainingRun */
@@ -30,6 +31,7 @@ export class LiveRun extends EventTarget {
   /** @type {Promise<Made> | undefined} */ #preparing;
   /** @type {import('../types.d.ts').TrainingPoint[]} */ #steps = [];
   #count = 0;
+  /** Runs that were forgotten. */ #turn = 0;
   #watched = 0;
 
   constructor() {
@@ -62,31 +64,37 @@ export class LiveRun extends EventTarget {
     return Boolean(this.#preparing) && !this.made;
   }
 
-  /** The run there is, or what `make` makes. @param {() => Promise<Made>} make */
-  async prepare(make) {
-    this.#preparing ??= (async () => {
-      try {
-        this.error = undefined;
-        this.#tell();
-        const made = await make();
-        this.made = made;
-        Object.assign(this.course, {
-          data: made.set,
-          learned: made.data,
-          classes: made.run.layers[made.run.layers.length - 1].shape[0],
-        });
-        // Nothing is learned by it, and the first filters are seen.
-        await this.#take(await made.run.step(0));
-        return made;
-      } catch (error) {
+  /** The run there is, or what `make` makes. @param {() => Promise<Made>} make @returns {Promise<Made>} */
+  prepare(make) {
+    this.#preparing ??= this.#prepare(make, this.#turn);
+    return this.#preparing;
+  }
+
+  /** @param {() => Promise<Made>} make @param {number} turn @returns {Promise<Made>} */
+  async #prepare(make, turn) {
+    this.error = undefined;
+    this.#tell();
+    try {
+      const made = await make();
+      if (turn !== this.#turn) {
+        made.run.close();
+        throw fail('Aborted', 'The run was begun anew.');
+      }
+      this.made = made;
+      const classes = made.run.layers[made.run.layers.length - 1].shape[0];
+      Object.assign(this.course, { data: made.set, learned: made.data, classes });
+      // Nothing is learned by it, and the first filters are seen.
+      await this.#take(await made.run.step(0));
+      return made;
+    } catch (error) {
+      if (turn === this.#turn) {
         this.error = error;
         this.#preparing = undefined;
-        throw error;
-      } finally {
-        this.#tell();
       }
-    })();
-    return this.#preparing;
+      throw error;
+    } finally {
+      this.#tell();
+    }
   }
 
   /** Trains until it is paused or over. @param {() => Promise<Made>} make */
@@ -113,19 +121,20 @@ export class LiveRun extends EventTarget {
   async step(make) {
     this.job.stop();
     this.diverged = null;
-    const before = this.#preparing;
+    const turn = this.#turn;
     try {
       const { run } = await this.prepare(make);
       await this.#take(await run.step(1));
     } catch (error) {
       // What was begun anew meanwhile is gone.
-      if (before === this.#preparing || !before) this.error = error;
+      if (turn === this.#turn) this.error = error;
     }
     this.#tell();
   }
 
   /** Forgets the run. */
   reset() {
+    this.#turn += 1;
     this.job.forget();
     this.made?.run.close();
     Object.assign(this, { made: undefined, part: undefined, error: undefined, diverged: null, cells: undefined });
@@ -191,7 +200,7 @@ export class LiveRun extends EventTarget {
 
   /** The network as it is now, as a file. */
   async model() {
-    if (!this.made) throw new Error('There is no run.');
+    if (!this.made) throw fail('Parameter', 'There is no run.');
     return new Blob([/** @type {BlobPart} */ (await this.made.run.model())]);
   }
 
