@@ -102,6 +102,15 @@ const upTo =
     natural(text) && Number(text) > 0 && Number(text) <= most;
 const decimal = (/** @type {string} */ text) => /^\d{1,3}(\.\d{1,4})?$/.test(text);
 
+/** A network as JSON; whether its layers fit is the engine's to say. @param {string} text */
+function network(text) {
+  try {
+    return text.length < 20_000 && Array.isArray(JSON.parse(text).layers);
+  } catch {
+    return false;
+  }
+}
+
 /** One of some words, the first by default. @param {string[]} words */
 const choice = (...words) => ({ value: words[0], test: oneOf(words) });
 
@@ -183,7 +192,7 @@ const KEYS = {
   features: { value: '', test: (text) => /^\d{1,5}(,\d{1,5}){0,11}$/.test(text) },
   images: { value: '200', test: upTo() },
   net: choice('lenet', 'fashion-mnist', 'cifar10', 'twin-11-4', 'twin-7-2'),
-  spec: { value: '', test: (text) => text.length < 20_000 },
+  spec: { value: '', test: network },
   data: { value: '', test: oneOf(['mnist', 'fashion-mnist', 'pool', 'own']) },
   rate: { value: '', test: above },
   epochs: { value: '', test: upTo() },

@@ -241,9 +241,11 @@ test('a run that diverges says so, keeps what it had, and goes on slower', async
 
 test('links restore run, epoch, maps and settings; keys and both languages', async (t) => {
   const page = await visit(t, site, {
-    hash: '#view=training&run=live&net=twin-11-4&data=pool&rate=0.003&epochs=5&batch=16&luck=9&lang=ru',
+    hash: '#view=training&run=live&net=twin-11-4&data=pool&rate=0.003&epochs=5&batch=16&luck=9&lang=ru&spec=%7B',
   });
   await says(page, '[data-tr-title]', /Обучите сеть здесь/);
+  // What is no network is said, and the file's is taken.
+  await says(page, 'unpool-training [data-alert]', /spec/);
   for (const [name, value] of Object.entries({ rate: '0.003', epochs: '5', batch: '16', luck: '9' }))
     await eventually(
       async () => assert.equal(await page.locator(`[data-live-field=${name}]`).inputValue(), value),

@@ -4,21 +4,13 @@ import { fail } from '../errors.js';
 import { number, t } from '../words.js';
 import { download, el, find } from './dom.js';
 import { chosen } from './gallery-files.js';
+import { Maker } from './training-make.js';
 import { LiveRun } from './training-run.js';
 import { plain, SpecEditor } from './training-spec.js';
 
 /** @typedef {import('./training.js').Scene} Scene */
 /** @typedef {import('../types.d.ts').WholeExperiment} WholeExperiment */
-/** @typedef {import('../types.d.ts').NetworkSpec} NetworkSpec */
 
-/** What each network was made for. @type {Record<string, string>} */
-const MEANT = {
-  lenet: 'mnist',
-  'fashion-mnist': 'fashion-mnist',
-  cifar10: 'own',
-  'twin-11-4': 'pool',
-  'twin-7-2': 'pool',
-};
 const DATA = ['mnist', 'fashion-mnist', 'pool', 'own'];
 
 export class Live {
@@ -26,17 +18,15 @@ export class Live {
   #scene;
   #root;
   #spec;
-  /** @type {Map<string, Promise<WholeExperiment>>} */ #files = new Map();
   /** What the settings shown are of. @type {WholeExperiment | undefined} */ #file;
-  /** @type {{ done: number, total: number } | undefined} */ #reading;
-  /** Settings that the run was made with. */ #key = '';
-  /** @type {{ rate: string, epochs: string }} */ #applied = { rate: '', epochs: '' };
+  #maker;
   #editing = false;
 
   /** @param {Scene} scene @param {HTMLElement} root the view */
   constructor(scene, root) {
     this.#scene = scene;
     this.#root = root;
+    this.#maker = new Maker(scene);
     const { store, sets, session } = scene;
     this.run.addEventListener('change', () => scene.update());
     sets.addEventListener('change', () => {
@@ -135,78 +125,9 @@ export class Live {
     this.run.job.attend(looked);
   }
 
-  /** What is learned from. */
-  get set() {
-    const { data, net } = this.#scene.store.state;
-    const { sets } = this.#scene;
-    const meant = data || MEANT[net];
-    return !data && !sets.has(meant) && sets.own ? 'own' : meant;
-  }
-
-  /** A training file of the page's, with everything written out. @param {string} net */
-  #read(net) {
-    let found = this.#files.get(net);
-    if (!found) {
-      found = (async () => {
-        const answer = await fetch(new URL(`../training/${net}.json`, import.meta.url));
-        if (!answer.ok) throw fail('Parameter', `training/${net}.json: ${answer.status}`);
-        return (await this.#scene.lab()).experiment(await answer.json());
-      })();
-      this.#files.set(net, found);
-      found.catch(() => this.#files.delete(net));
-    }
-    return found;
-  }
-
-  /** Settings that take a new run. */
-  get #settings() {
-    const { net, spec, batch, luck } = this.#scene.store.state;
-    return [net, spec, this.set, batch, luck, this.#scene.sets.edition].join();
-  }
-
-  /** @returns {Promise<import('./training-run.js').Made>} */
-  async #make() {
-    const { sets, store } = this.#scene;
-    const { net, spec, rate, epochs, batch, luck } = store.state;
-    const { set } = this;
-    const key = this.#settings;
+  #make() {
     if (this.#spec.wrong) throw fail('Shape', t('tr.spec.wrong'));
-    if (!sets.has(set)) throw fail('Parameter', t(`tr.none.${set}`));
-    const whole = await this.#read(net);
-    /** @type {NetworkSpec} */
-    const network = spec ? JSON.parse(spec) : structuredClone(whole.network);
-    const lab = await this.#scene.lab();
-    const data = await this.#open(set, network.input.shape);
-    if (!spec && set !== MEANT[net]) {
-      const classes = set === 'pool' ? 4 : data.info.classes.length;
-      const last = network.layers.findLast(({ kind }) => kind === 'dense');
-      if (last) last.units = classes;
-      Object.assign(network, { classes: [], licence: '', origin: t('tr.origin', { data: t(`tr.data.${set}`) }) });
-    }
-    /** @type {'rotations' | 'classes'} */
-    const task = set === 'pool' ? 'rotations' : 'classes';
-    const own = {
-      ...(rate && { rate: Number(rate) }),
-      ...(epochs && { epochs: Number(epochs) }),
-      ...(batch && { batch: Number(batch) }),
-    };
-    const run = await lab.train({ network, training: { ...whole.training, task, seed: Number(luck), ...own } }, data);
-    this.#key = key;
-    this.#applied = { rate, epochs };
-    return { run, data, set };
-  }
-
-  /** @param {string} set @param {import('./training-data.js').Shape} shape */
-  async #open(set, shape) {
-    const onprogress = (/** @type {number} */ done, /** @type {number} */ total) => {
-      this.#reading = { done, total };
-      this.#scene.update();
-    };
-    try {
-      return await this.#scene.sets.open(await this.#scene.lab(), set, shape, { onprogress });
-    } finally {
-      this.#reading = undefined;
-    }
+    return this.#maker.make();
   }
 
   async #reset() {
@@ -230,8 +151,8 @@ export class Live {
     const { rate, epochs } = this.#scene.store.state;
     if (!made) return;
     const { training } = made.run.experiment;
-    const before = this.#applied;
-    this.#applied = { rate, epochs };
+    const before = this.#maker.applied;
+    this.#maker.applied = { rate, epochs };
     if (rate !== before.rate) await made.run.setRate(Number(rate || training.rate));
     if (epochs !== before.epochs) await made.run.setEpochs(Number(epochs || training.epochs));
   }
@@ -251,20 +172,8 @@ export class Live {
   /** Goes on with a state that was saved, on the same data. @param {File} file */
   async #load(file) {
     this.run.reset();
-    const make = async () => {
-      const { sets } = this.#scene;
-      const { set } = this;
-      if (!sets.has(set)) throw fail('Parameter', t(`tr.none.${set}`));
-      const network = (await networkOf(file)) ?? (await this.#read(this.#scene.store.state.net)).network;
-      const data = await this.#open(set, network.input.shape);
-      const run = await (await this.#scene.lab()).train(null, data, { from: file });
-      const { rate, epochs } = this.#scene.store.state;
-      this.#key = this.#settings;
-      this.#applied = { rate, epochs };
-      return { run, data, set };
-    };
     // What is wrong with it is said by the panel.
-    await this.run.prepare(make).catch(() => {});
+    await this.run.prepare(() => this.#maker.resume(file)).catch(() => {});
   }
 
   /** @param {boolean} shown */
@@ -282,7 +191,7 @@ export class Live {
     await this.#apply().catch((error) => session.report(error));
     const { engine } = session;
     if (!engine) return;
-    const whole = await this.#read(state.net);
+    const whole = await this.#maker.read(state.net);
     if (state.net !== store.state.net) return;
     this.#file = whole;
     if (this.#editing) this.#spec.show(state.spec ? JSON.parse(state.spec) : whole.network);
@@ -318,7 +227,7 @@ export class Live {
       data.dataset.for = names.join();
       data.replaceChildren(...DATA.map((set, i) => el('option', { value: set }, names[i])));
     }
-    data.value = this.set;
+    data.value = this.#maker.set;
   }
 
   #status() {
@@ -326,9 +235,9 @@ export class Live {
     const { run } = this;
     const { part, job, made } = run;
     const running = job.phase === 'running';
-    const { set } = this;
+    const { set } = this.#maker;
     const can = this.#scene.sets.has(set) || Boolean(made);
-    const reading = this.#reading;
+    const reading = this.#maker.reading;
     const time = (/** @type {number} */ s) =>
       s < 100 ? t('tr.s', { n: number(Math.max(0, s)) }) : t('tr.min', { n: number(s / 60) });
     const values = part && {
@@ -390,21 +299,11 @@ export class Live {
     const { made, begun } = this.run;
     const skipped = made?.data.info.skipped ?? [];
     const lines = [
-      ...(can ? [] : [t(`tr.none.${this.set}`)]),
-      ...(begun && this.#key !== this.#settings ? [t('tr.changed')] : []),
+      ...(can ? [] : [t(`tr.none.${this.#maker.set}`)]),
+      ...(begun && this.#maker.key !== this.#maker.settings ? [t('tr.changed')] : []),
       ...(skipped.length ? [t('tr.skipped', { n: skipped.length, name: skipped[0].name, why: skipped[0].why })] : []),
     ];
     note.hidden = !lines.length;
     note.textContent = lines.join(' ');
-  }
-}
-
-/** The network that a saved state is of; what else the file may be, the engine says. @param {File} file @returns {Promise<NetworkSpec | undefined>} */
-async function networkOf(file) {
-  try {
-    const length = Number(new DataView(await file.slice(0, 8).arrayBuffer()).getBigUint64(0, true));
-    return JSON.parse(JSON.parse(await file.slice(8, 8 + length).text()).__metadata__.network);
-  } catch {
-    return undefined;
   }
 }
