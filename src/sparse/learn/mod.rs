@@ -2,81 +2,25 @@
 //! codes, each of unit norm; again and again. Seeded: the same photos and options give the same dictionary.
 
 mod filters;
+mod infer;
+mod plan;
 mod reseed;
+mod start;
 
 use super::contrast;
-use super::layers::{Below, Stack, draws};
-use super::operator::{Conv, Operator, Power};
-use super::pool3d::Pool3d;
-use super::solver::{Method, Problem, Solver};
+use super::layers::Below;
+use super::operator::{Conv, Operator};
 use super::weight::Search;
 use crate::error::{Error, Result};
-use crate::format::dictionary::{About, Dictionary, Layer, LayerSpec};
+use crate::format::dictionary::{About, Dictionary};
 use crate::job::{Clock, Job, Progress};
 use crate::kernel::inside;
 use crate::random::SplitMix;
 use crate::tensor::{Shape, Tensor};
 use filters::{Sample, Sizes};
-use serde::{Deserialize, Serialize};
+pub use plan::{Options, Plan, plan};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// One layer to be learned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    /// Filters.
-    pub maps: usize,
-    /// Their side.
-    pub side: usize,
-    /// What it pools for the layer above.
-    pub pool: Pool3d,
-    /// Share of its values that λ should leave other than zero.
-    pub share: f64,
-}
-
-/// The first so many of ADN11's layers: 15, 50, 100 and 150 filters of 7×7, pools of 2×2×3 and 2×2×2; their λ are found from the
-/// shares. `maps` and `share` put others in the place of the first of them. Error: Parameter.
-pub fn plan(layers: usize, maps: &[usize], share: &[f64]) -> Result<Vec<Plan>> {
-    let layer = |maps, group, share| Plan { maps, side: 7, pool: Pool3d { side: 2, maps: group }, share };
-    let mut plan = vec![layer(15, 3, 0.02), layer(50, 2, 0.01), layer(100, 2, 0.006), layer(150, 2, 0.004)];
-    if layers == 0 || layers > plan.len() {
-        return Err(Error::Parameter(format!("layers are from 1 to {}, got {layers}", plan.len())));
-    }
-    plan.truncate(layers);
-    if maps.len() > layers || share.len() > layers {
-        return Err(Error::Parameter("maps and share give one value for each layer, no more".into()));
-    }
-    plan.iter_mut().zip(maps).for_each(|(p, m)| p.maps = *m);
-    plan.iter_mut().zip(share).for_each(|(p, s)| p.share = *s);
-    Ok(plan)
-}
-
-/// ADN11's four layers.
-const WHOLE: usize = 4;
-
-/// How it is learned.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Options {
-    /// From the pixels up.
-    pub plan: Vec<Plan>,
-    /// Passes over the photos for each layer.
-    pub epochs: usize,
-    /// Photos between updates of the filters.
-    pub batch: usize,
-    /// Iterations of FISTA for each photo's code.
-    pub iterations: usize,
-    /// Steps of conjugate gradient in each update.
-    pub steps: usize,
-    /// Of all that is random.
-    pub seed: u64,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        let plan = plan(WHOLE, &[], &[]).expect("the plan has so many layers");
-        Options { plan, epochs: 8, batch: 4, iterations: 10, steps: 2, seed: 1 }
-    }
-}
 
 /// Minibatches learned before λ is settled: it depends on the filters.
 const WARM: usize = 4;
@@ -130,7 +74,7 @@ impl Learning {
         options: Options,
         from: Option<Dictionary>,
     ) -> Result<Learning> {
-        check(&options)?;
+        options.check()?;
         let shape = photos
             .first()
             .map(Tensor::shape)
@@ -155,9 +99,9 @@ impl Learning {
                 "none of the photos has any contrast: there is nothing to learn".into(),
             ));
         }
-        fits(&options, shape)?;
+        options.fits(shape)?;
         let dictionary = match from {
-            Some(from) => same(from, &about, &options)?,
+            Some(from) => options.same(from, &about)?,
             None => Dictionary { about, layers: Vec::new() },
         };
         let below = vec![Vec::new(); images.len()];
@@ -217,45 +161,6 @@ impl Learning {
         self.below.last().and_then(|b| b.first()).map_or(self.images[0].shape(), |b| b.pooled)
     }
 
-    /// A new layer with random filters.
-    fn begin(&mut self) -> Result<()> {
-        let layer = self.layer();
-        let (plan, plane) = (self.options.plan[layer].clone(), self.plane());
-        let shape = [plan.maps, plane.c, plan.side, plan.side];
-        let mut random = self.random(layer, usize::MAX);
-        // Under a bell, so that strokes form in the middle and not cut off at an edge.
-        let bell = |i: usize| {
-            (-0.5 * ((i as f64 - (plan.side as f64 - 1.0) / 2.0) / (plan.side as f64 / 5.0)).powi(2)).exp()
-        };
-        let place = |i: usize| bell(i / plan.side % plan.side) * bell(i % plan.side);
-        let count: usize = shape.iter().product();
-        let mut weights: Vec<f32> = (0..count).map(|i| (random.normal() * place(i)) as f32).collect();
-        if layer > 0 {
-            // High layers start from what there is to draw: in so many dimensions noise resembles nothing.
-            let one = plane.c * plan.side * plan.side;
-            for filter in weights.chunks_exact_mut(one) {
-                let photo = random.below(self.images.len());
-                filter.copy_from_slice(&reseed::patch(&self.target(photo)?, plane, shape, &mut random));
-            }
-        }
-        filters::normalise(&mut weights, plan.maps);
-        let spec = LayerSpec {
-            lambda: 1.0,
-            pool_side: plan.pool.side,
-            pool_maps: plan.pool.maps,
-            objective: Vec::new(),
-            error: None,
-            held_out_error: None,
-            support: None,
-            reseeded: [0, 0],
-        };
-        self.dictionary.layers.truncate(layer);
-        self.dictionary.layers.push(Layer { shape, weights, spec });
-        self.phase = Phase::Lambda { search: None, found: Vec::new(), warm: true };
-        self.shuffle();
-        Ok(())
-    }
-
     /// Goes on with a layer that has had some passes, or begins it if it had none.
     fn resume(&mut self) -> Result<()> {
         if self.dictionary.layers[self.layer()].spec.objective.is_empty() {
@@ -285,55 +190,6 @@ impl Learning {
         self.usage = vec![0.0; self.options.plan[layer].maps];
     }
 
-    /// What a photo gives the layer at work to draw: the pixels, or what was pooled below.
-    fn target(&self, photo: usize) -> Result<Vec<f32>> {
-        let y = self.images[photo].data();
-        let Some(b) = self.below[photo].first() else { return Ok(y.to_vec()) };
-        let stack = Stack::new(b.conv.clone(), self.below[photo][1..].to_vec())?;
-        let mut maps = vec![0.0; stack.domain().count()?];
-        stack.adjoint(y, &mut maps);
-        Ok(b.switches.iter().map(|s| maps[*s as usize]).collect())
-    }
-
-    fn conv(&mut self) -> Result<Arc<Conv>> {
-        if let Some(conv) = &self.conv {
-            return Ok(conv.clone());
-        }
-        let (layer, plane) = (&self.dictionary.layers[self.layer()], self.plane());
-        let conv = Arc::new(draws(&layer.weights, layer.shape, plane)?);
-        self.conv = Some(conv.clone());
-        Ok(conv)
-    }
-
-    /// R_l of a photo, and a bound of ‖R_l‖² close enough for a step that descends.
-    fn operator(&mut self, photo: usize) -> Result<(Arc<Stack>, f64)> {
-        let stack = Arc::new(Stack::new(self.conv()?, self.below[photo].clone())?);
-        // Layer 1's is the same for all photos.
-        if let (Some(norm2), true) = (self.norm2, self.below[photo].is_empty()) {
-            return Ok((stack, norm2));
-        }
-        let mut power = Power::new(&*stack)?;
-        for _ in 0..8 {
-            if power.step(&*stack)? {
-                break;
-            }
-        }
-        let norm2 = 1.25 * power.value();
-        self.norm2 = Some(norm2);
-        Ok((stack, norm2))
-    }
-
-    /// A photo's code in the layer above those it has switches of.
-    fn infer(&mut self, photo: usize) -> Result<Solver> {
-        let (operator, norm2) = self.operator(photo)?;
-        let lambda = self.dictionary.layers[self.below[photo].len()].spec.lambda;
-        let y = self.images[photo].data().to_vec();
-        let problem = Problem { operator, y, lambda, step: 1.0 / (lambda * norm2) };
-        let mut solver = Solver::new(problem, Method::Fista, None)?;
-        (0..self.options.iterations).for_each(|_| solver.iterate());
-        Ok(solver)
-    }
-
     fn piece(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.phase, Phase::Done) {
             Phase::Lambda { search, found, warm } => self.search(search, found, warm),
@@ -341,32 +197,6 @@ impl Learning {
             Phase::Pool { next } => self.pool(next),
             Phase::Done => Ok(()),
         }
-    }
-
-    fn search(&mut self, search: Option<Box<Search>>, mut found: Vec<f64>, warm: bool) -> Result<()> {
-        let mut search = match search {
-            Some(search) => search,
-            None => {
-                let photo = self.order[found.len()];
-                let (operator, norm2) = self.operator(photo)?;
-                let share = self.options.plan[self.layer()].share;
-                Box::new(Search::new(operator, self.images[photo].data(), norm2, share)?)
-            }
-        };
-        let Some(lambda) = search.step()? else {
-            self.phase = Phase::Lambda { search: Some(search), found, warm };
-            return Ok(());
-        };
-        found.push(lambda);
-        if found.len() < SEARCHED.min(self.images.len()) {
-            self.phase = Phase::Lambda { search: None, found, warm };
-            return Ok(());
-        }
-        let mean = (found.iter().map(|l| l.ln()).sum::<f64>() / found.len() as f64).exp();
-        let layer = self.layer();
-        self.dictionary.layers[layer].spec.lambda = mean;
-        self.phase = Phase::Learn { warm: warm.then_some(WARM) };
-        Ok(())
     }
 
     /// One photo's code, or an update of the filters once the batch is full.
@@ -434,25 +264,6 @@ impl Learning {
         Ok(())
     }
 
-    fn reseed(&mut self) -> Result<()> {
-        let (at, plane) = (self.layer(), self.plane());
-        let layer = &self.dictionary.layers[at];
-        let shape = layer.shape;
-        let found = reseed::find(&layer.weights, shape, &self.usage);
-        let mut random = self.random(at, 1000 + layer.spec.objective.len());
-        let one = shape[1] * shape[2] * shape[3];
-        for filter in found.iter().flatten() {
-            let target = self.target(random.below(self.images.len()))?;
-            let mut patch = reseed::patch(&target, plane, shape, &mut random);
-            filters::normalise(&mut patch, 1);
-            self.dictionary.layers[at].weights[filter * one..][..one].copy_from_slice(&patch);
-        }
-        let counts = &mut self.dictionary.layers[at].spec.reseeded;
-        counts.iter_mut().zip(&found).for_each(|(c, f)| *c += f.len());
-        (self.conv, self.norm2) = (None, None);
-        Ok(())
-    }
-
     /// The switches of one photo in the layer that is finished, for those above.
     fn pool(&mut self, next: usize) -> Result<()> {
         let layer = self.below[next].len();
@@ -503,81 +314,4 @@ impl Job for Learning {
             Ok(Progress { fraction: if done { 1.0 } else { self.fraction() }, done })
         })
     }
-}
-
-fn check(o: &Options) -> Result<()> {
-    let counts = [("epochs", o.epochs), ("batch", o.batch), ("iterations", o.iterations), ("steps", o.steps)];
-    for (what, n) in counts {
-        if n == 0 || n > 100_000 {
-            return Err(Error::Parameter(format!("{what} must be from 1 to 100000, got {n}")));
-        }
-    }
-    if o.plan.is_empty() || o.plan.len() > 8 {
-        return Err(Error::Parameter(format!("1 to 8 layers can be learned, not {}", o.plan.len())));
-    }
-    for (i, p) in o.plan.iter().enumerate() {
-        let sound =
-            (1..=4096).contains(&p.maps) && (1..=64).contains(&p.side) && (1..=64).contains(&p.pool.side);
-        if !sound || p.pool.maps == 0 || !p.maps.is_multiple_of(p.pool.maps) {
-            return Err(Error::Parameter(format!(
-                "layer {}: {} filters of side {} with pools of {}×{}×{} make no layer; pooled groups must divide the filters",
-                i + 1,
-                p.maps,
-                p.side,
-                p.pool.side,
-                p.pool.side,
-                p.pool.maps
-            )));
-        }
-        if !(p.share > 0.0 && p.share < 1.0) {
-            return Err(Error::Parameter(format!(
-                "layer {}: a share is between 0 and 1, got {}",
-                i + 1,
-                p.share
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Whether every layer's filters fit what they draw on.
-fn fits(o: &Options, image: Shape) -> Result<()> {
-    let mut plane = image;
-    for (i, p) in o.plan.iter().enumerate() {
-        if p.side > plane.h || p.side > plane.w {
-            return Err(Error::Shape(format!(
-                "layer {}: filters of side {} are larger than the {}×{} they draw on; use larger photos or fewer layers",
-                i + 1,
-                p.side,
-                plane.h,
-                plane.w
-            )));
-        }
-        plane = p.pool.shape(Shape::new(p.maps, plane.h + p.side - 1, plane.w + p.side - 1))?;
-        if plane.size() == 0 {
-            return Err(Error::Shape(format!("layer {} pools nothing", i + 1)));
-        }
-    }
-    Ok(())
-}
-
-/// A dictionary to go on with must be of the same making.
-fn same(from: Dictionary, about: &About, o: &Options) -> Result<Dictionary> {
-    from.check()?;
-    let (a, b) = (&from.about, about);
-    let alike = a.side == b.side
-        && a.sigma == b.sigma
-        && a.channels == b.channels
-        && from.layers.len() <= o.plan.len();
-    let layers = from.layers.iter().zip(&o.plan).all(|(l, p)| {
-        l.shape[0] == p.maps
-            && l.shape[2..] == [p.side, p.side]
-            && (l.spec.pool_side, l.spec.pool_maps) == (p.pool.side, p.pool.maps)
-    });
-    if alike && layers {
-        return Ok(from);
-    }
-    Err(Error::Parameter(
-        "the dictionary to go on with was made with other options; give the same ones, or begin anew".into(),
-    ))
 }

@@ -1,0 +1,81 @@
+//! Codes of single photos while filters are learned, and the λ that leaves the wanted share of them.
+
+use super::{Learning, Phase, SEARCHED, WARM};
+use crate::error::Result;
+use crate::sparse::layers::{Stack, draws};
+use crate::sparse::operator::{Conv, Power};
+use crate::sparse::solver::{Method, Problem, Solver};
+use crate::sparse::weight::Search;
+use std::sync::Arc;
+
+impl Learning {
+    pub(super) fn conv(&mut self) -> Result<Arc<Conv>> {
+        if let Some(conv) = &self.conv {
+            return Ok(conv.clone());
+        }
+        let (layer, plane) = (&self.dictionary.layers[self.layer()], self.plane());
+        let conv = Arc::new(draws(&layer.weights, layer.shape, plane)?);
+        self.conv = Some(conv.clone());
+        Ok(conv)
+    }
+
+    /// R_l of a photo, and a bound of ‖R_l‖² close enough for a step that descends.
+    fn operator(&mut self, photo: usize) -> Result<(Arc<Stack>, f64)> {
+        let stack = Arc::new(Stack::new(self.conv()?, self.below[photo].clone())?);
+        // Layer 1's is the same for all photos.
+        if let (Some(norm2), true) = (self.norm2, self.below[photo].is_empty()) {
+            return Ok((stack, norm2));
+        }
+        let mut power = Power::new(&*stack)?;
+        for _ in 0..8 {
+            if power.step(&*stack)? {
+                break;
+            }
+        }
+        let norm2 = 1.25 * power.value();
+        self.norm2 = Some(norm2);
+        Ok((stack, norm2))
+    }
+
+    /// A photo's code in the layer above those it has switches of.
+    pub(super) fn infer(&mut self, photo: usize) -> Result<Solver> {
+        let (operator, norm2) = self.operator(photo)?;
+        let lambda = self.dictionary.layers[self.below[photo].len()].spec.lambda;
+        let y = self.images[photo].data().to_vec();
+        let problem = Problem { operator, y, lambda, step: 1.0 / (lambda * norm2) };
+        let mut solver = Solver::new(problem, Method::Fista, None)?;
+        (0..self.options.iterations).for_each(|_| solver.iterate());
+        Ok(solver)
+    }
+
+    pub(super) fn search(
+        &mut self,
+        search: Option<Box<Search>>,
+        mut found: Vec<f64>,
+        warm: bool,
+    ) -> Result<()> {
+        let mut search = match search {
+            Some(search) => search,
+            None => {
+                let photo = self.order[found.len()];
+                let (operator, norm2) = self.operator(photo)?;
+                let share = self.options.plan[self.layer()].share;
+                Box::new(Search::new(operator, self.images[photo].data(), norm2, share)?)
+            }
+        };
+        let Some(lambda) = search.step()? else {
+            self.phase = Phase::Lambda { search: Some(search), found, warm };
+            return Ok(());
+        };
+        found.push(lambda);
+        if found.len() < SEARCHED.min(self.images.len()) {
+            self.phase = Phase::Lambda { search: None, found, warm };
+            return Ok(());
+        }
+        let mean = (found.iter().map(|l| l.ln()).sum::<f64>() / found.len() as f64).exp();
+        let layer = self.layer();
+        self.dictionary.layers[layer].spec.lambda = mean;
+        self.phase = Phase::Learn { warm: warm.then_some(WARM) };
+        Ok(())
+    }
+}
