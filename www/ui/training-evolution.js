@@ -71,18 +71,20 @@ export class Evolution {
     return layers.find(({ name }) => name === feature) ?? all[all.length - 1];
   }
 
-  /** Layer and maps for columns that somebody else makes. @param {Inside} known @returns {{ layer: string, maps: number[] } | undefined} */
+  /** Layer and maps for columns that somebody else makes. @param {Inside} known @returns {import('../types.d.ts').EvolutionOptions | undefined} */
   wanted(known) {
     const layer = this.#layer(known);
     if (!layer) return undefined;
-    const { features } = this.#scene.store.state;
+    const { features, images } = this.#scene.store.state;
     const maps = features
       ? features
           .split(',')
           .map(Number)
           .filter((map) => map < layer.shape[0])
       : this.#maps;
-    return maps.length && (features || this.#of.startsWith(layer.name)) ? { layer: layer.name, maps } : undefined;
+    return maps.length && (features || this.#of.startsWith(`${layer.name},`))
+      ? { layer: layer.name, maps, images: Number(images) }
+      : undefined;
   }
 
   /** @param {Course} course @param {Checkpoint | undefined} looked @param {Inside} known @param {Cell[] | undefined} now cells of the last checkpoint, if it is under way */

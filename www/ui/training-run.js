@@ -27,12 +27,13 @@ export class LiveRun extends EventTarget {
   /** What the loss became useless by; until somebody goes on. @type {string | null} */ diverged = null;
   /** Projections of the maps that are followed, as they are now. @type {Cell[] | undefined} */ cells;
   /** @type {Course} */ course = this.#empty();
-  /** Maps to be followed. @type {() => { layer: string, maps: number[] } | undefined} */ watch = () => undefined;
+  /** Maps to be followed. @type {() => import('../types.d.ts').EvolutionOptions | undefined} */ watch = () =>
+    undefined;
   /** @type {Promise<Made> | undefined} */ #preparing;
   /** @type {import('../types.d.ts').TrainingPoint[]} */ #steps = [];
   #count = 0;
   /** Runs that were forgotten. */ #turn = 0;
-  #watched = 0;
+  /** When the maps are looked at again. */ #round = 0;
 
   constructor() {
     super();
@@ -189,9 +190,12 @@ export class LiveRun extends EventTarget {
     const now = { epoch: null, model: '', source: async () => this.model(), inside };
     course.checkpoints = part.done ? kept : [...kept, now];
     const watched = this.watch();
-    if (watched && performance.now() - this.#watched > ROUND) {
+    const begun = performance.now();
+    if (watched && begun > this.#round) {
       const cells = await run.projections(watched);
-      this.#watched = performance.now();
+      const took = performance.now() - begun;
+      // Looking takes a tenth of the time at most.
+      this.#round = begun + Math.max(ROUND, 10 * took);
       if (made !== this.made) return;
       this.cells = cells;
     }

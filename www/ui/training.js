@@ -114,7 +114,7 @@ export class TrainingView extends HTMLElement {
 
   update() {
     this.#evolution.attend(!this.hidden);
-    this.#live.attend(!this.hidden);
+    this.#live.attend(!this.hidden && this.#scene.store.state.run === 'live');
     if (this.hidden) this.#scrub.stop();
     else this.#redraw();
   }
