@@ -6,14 +6,17 @@ import { pixels } from './picture.js';
  * @import { Call, Tools } from './engine.js'
  * @import { Gallery, GalleryJob } from './wasm/single/unpool.js'
  * @typedef {{ name: string, photo: Blob | ImageData }} File
- * @typedef {{ job: GalleryJob, files: File[], next: number, most: number, ahead: Promise<ImageData>[], run?: Promise<void>,
- *   free: () => void }} Build
+ * Files by their place in the whole list: those that have come and are not done.
+ * @typedef {{ job: GalleryJob, files: Map<number, File>, next: number, most: number, ahead: Promise<ImageData>[],
+ *   run?: Promise<void>, free: () => void }} Build
  */
 
 /** Photos kept decoded: those of a screenful of maps; half a megabyte each. */
 const MOST_PHOTOS = 120;
 /** Cells are computed in batches, side by side, that take about so long (in milliseconds) between two turns of this worker's loop. */
-const BATCH = [20, 50];
+const BATCH = [30, 80];
+/** Cells of one photo that are computed together: more would keep those before them in the wall waiting. */
+const MOST_MATES = 6;
 /** Photos that wait in the engine, enough for every thread to have one; of large ones (in pixels) only two. */
 const QUEUE = 8;
 const LARGE = 2e6;
@@ -64,13 +67,27 @@ export function requests({ SLICE, find, keep, turn, grab, finish, engine }) {
     return photo;
   }
 
+  /** The next cells of a gallery, those of one photo together: they may share a forward pass. @param {Asked} first */
+  function next({ handle }) {
+    /** @type {Set<Asked>} */
+    const taken = new Set();
+    const all = waiting.filter((one) => one.handle === handle);
+    for (const one of all) {
+      if (taken.size >= batch) break;
+      const { index, patchOnly } = one.asked;
+      const mates = all.filter(({ asked }) => asked.index === index && asked.patchOnly === patchOnly);
+      for (const mate of [one, ...mates].slice(0, MOST_MATES)) taken.add(mate);
+    }
+    return [...taken];
+  }
+
   /** The next cells that wait, side by side. */
   function work() {
     for (const { call, fail } of waiting) if (call.cancelled) fail(new Error('not wanted any more'));
     waiting = waiting.filter(({ call }) => !call.cancelled);
     const [first] = waiting;
     if (!first) return;
-    const now = waiting.filter(({ handle }) => handle === first.handle).slice(0, batch);
+    const now = next(first);
     waiting = waiting.filter((one) => !now.includes(one));
     const begun = performance.now();
     const { GalleryCells } = engine();
@@ -99,23 +116,23 @@ export function requests({ SLICE, find, keep, turn, grab, finish, engine }) {
       cells.free();
     }
     const took = performance.now() - begun;
-    if (took < BATCH[0] && now.length === batch) batch = Math.min(32, batch * 2);
+    if (took < BATCH[0] && now.length >= batch) batch = Math.min(32, batch * 2);
     if (took > BATCH[1]) batch = Math.max(2, batch >> 1);
   }
 
   /** The next photo of a build, those after it already on their way. @param {Build} build */
   async function begin(build) {
     const { job, files, next, ahead } = build;
-    const size = (/** @type {number} */ i) =>
-      files[i].photo instanceof Blob ? /** @type {Blob} */ (files[i].photo).size : 0;
+    const file = (/** @type {number} */ i) => /** @type {File} */ (files.get(i));
+    const size = (/** @type {number} */ i) => /** @type {Blob} */ (file(i).photo).size ?? 0;
     let bytes = ahead.reduce((sum, _, i) => sum + size(next + i), 0);
-    while (ahead.length < AHEAD && files[next + ahead.length] && (!ahead.length || bytes < AHEAD_BYTES)) {
+    while (ahead.length < AHEAD && files.has(next + ahead.length) && (!ahead.length || bytes < AHEAD_BYTES)) {
       bytes += size(next + ahead.length);
-      const coming = decoded(files[next + ahead.length].photo);
+      const coming = decoded(file(next + ahead.length).photo);
       coming.catch(() => {}); // told when its turn comes
       ahead.push(coming);
     }
-    const { name } = files[next];
+    const { name } = file(next);
     try {
       const image = /** @type {ImageData} */ (await ahead[0]);
       build.most = image.width * image.height > LARGE ? 2 : QUEUE;
@@ -126,6 +143,7 @@ export function requests({ SLICE, find, keep, turn, grab, finish, engine }) {
       job.skip(name, fault.message);
     }
     ahead.shift();
+    files.delete(next);
     build.next += 1;
   }
 
@@ -167,18 +185,19 @@ export function requests({ SLICE, find, keep, turn, grab, finish, engine }) {
     galleryRanks: (_, handle, { trace, one }) =>
       one ? gallery(handle).ranksOf(gallery(one)) : gallery(handle).ranks(find(trace, 'trace')),
 
-    galleryStart(_, net, { layers, top, windows, into, from }, files) {
+    galleryStart(_, net, { layers, top, windows, into, from }) {
       // The binding takes what it goes on with; the caller's own stays.
       const old = into ? find(net, 'net').gallery(gallery(into).bytes()) : undefined;
       const job = find(net, 'net').galleryJob(layers, top, windows, old);
       /** @type {Build} */
-      const build = { job, files, next: from, most: QUEUE, ahead: [], free: () => job.free() };
+      const build = { job, files: new Map(), next: from, most: QUEUE, ahead: [], free: () => job.free() };
       return { handle: keep(build) };
     },
 
-    async galleryBuild(call, handle, milliseconds) {
+    async galleryBuild(call, handle, milliseconds, /** @type {number} */ place, /** @type {File[]} */ more) {
       const build = /** @type {Build} */ (find(handle, 'gallery'));
       const { job, files } = build;
+      for (const [i, file] of more.entries()) if (place + i >= build.next) files.set(place + i, file);
       // A run that was left may still be waiting for a photo: one after the other.
       const before = build.run;
       let over = () => {};
@@ -190,14 +209,14 @@ export function requests({ SLICE, find, keep, turn, grab, finish, engine }) {
         const end = performance.now() + milliseconds;
         do {
           // Several at a time: each thread takes a photo of its own.
-          while (build.next < files.length && job.pending() < build.most) await begin(build);
+          while (files.has(build.next) && job.pending() < build.most) await begin(build);
           await turn(call);
           job.step(SLICE);
-        } while (performance.now() < end && (build.next < files.length || job.pending()));
+        } while (performance.now() < end && (files.has(build.next) || job.pending()));
       } finally {
         over();
       }
-      return { done: build.next - job.pending(), total: files.length, skipped: job.failures() };
+      return { done: build.next - job.pending(), skipped: job.failures() };
     },
 
     galleryPart: (_, handle) => handed(find(handle, 'gallery').job.part()),

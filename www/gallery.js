@@ -13,6 +13,9 @@ import { dropped, Trace } from './unpool.js';
 /** Where the photographs of the galleries that come with the page lie. */
 const POOL = new URL('pool/', import.meta.url);
 
+/** Files that lie with the worker at a time: to hand over 20,000 at once would hold up the page. */
+const AHEAD = 64;
+
 /** Photos of a folder on the web that are kept as they came: 20 KB each, asked for again and again as one scrolls. */
 const MOST_FILES = 400;
 /** @type {Map<string, Promise<Blob>>} */
@@ -252,7 +255,7 @@ export async function build(line, net, files, { layers = [], top = 9, windows = 
     into: into && Gallery.handleOf(/** @type {Gallery} */ (into)),
     from: check.integer(from, 'from', 0, list.length),
   };
-  const { handle } = await line.call('galleryStart', [net, asked, list]);
+  const { handle } = await line.call('galleryStart', [net, asked]);
   return new GalleryBuild(line, net, handle, list, asked.from);
 }
 
@@ -277,6 +280,8 @@ export class GalleryBuild {
   #net;
   #handle;
   #files;
+  /** So many of them have been handed over. */
+  #sent;
   #running = false;
   /** What was done, and in how long, while it ran. */
   #worked = { files: 0, seconds: 0 };
@@ -288,7 +293,8 @@ export class GalleryBuild {
     this.#line = line;
     this.#net = net;
     this.#handle = handle;
-    this.#files = new Map(files.map(({ name, photo }) => [name, photo]));
+    this.#files = files;
+    this.#sent = from;
     this.done = from;
     this.total = files.length;
     dropped.register(this, { line, handle }, this);
@@ -305,7 +311,11 @@ export class GalleryBuild {
       do {
         const begun = performance.now();
         const before = this.done;
-        const part = await this.#line.call('galleryBuild', [this.#handle, interval], { signal });
+        // Those of a call that was left are sent again: it may not have come to them.
+        const place = this.#sent;
+        const more = this.#files.slice(place, this.done + AHEAD);
+        const part = await this.#line.call('galleryBuild', [this.#handle, interval, place, more], { signal });
+        this.#sent = place + more.length;
         this.done = part.done;
         this.skipped.push(...part.skipped);
         this.#worked.files += this.done - before;
@@ -322,7 +332,8 @@ export class GalleryBuild {
   /** @returns {Promise<Gallery>} */
   async gallery() {
     const made = await this.#line.call('galleryPart', [this.#handle]);
-    return new Gallery(this.#line, this.#net, made, finder(this.#files));
+    const photos = new Map(this.#files.map(({ name, photo }) => [name, photo]));
+    return new Gallery(this.#line, this.#net, made, finder(photos));
   }
 
   close() {

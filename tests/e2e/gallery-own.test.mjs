@@ -65,10 +65,13 @@ const hold = (page) =>
       Worker.prototype.postMessage = post;
       letOn();
     };
-    Object.assign(window, { letOn, free });
+    /** Files in each step. @type {number[]} */
+    const sent = [];
+    Object.assign(window, { letOn, free, sent });
     Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ transfer) {
       if (message.op !== 'galleryBuild') return post.call(this, message, transfer);
-      held.push(() => post.call(this, { ...message, args: [message.args[0], 0] }, transfer));
+      sent.push(message.args[3].length);
+      held.push(() => post.call(this, { ...message, args: [message.args[0], 0, ...message.args.slice(2)] }, transfer));
     };
   });
 /** @param {Page} page @param {'letOn' | 'free'} what */
@@ -156,6 +159,44 @@ test('folders without photos, with one, and dropped ones', async (t) => {
   await says(page, /^1 photo is searched/);
 });
 
+test('20,000 files start, are handed over little by little, stop, and what was found is kept', async (t) => {
+  const page = await visit(t, site, { hash: '#view=gallery&layer=relu_conv1' });
+  await open(page);
+  await hold(page);
+  await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(8, 8);
+    canvas.getContext('2d')?.fillRect(2, 2, 3, 3);
+    const bytes = await canvas.convertToBlob();
+    const files = Array.from({ length: 20_000 }, (_, i) => new File([bytes], `dot-${i}.png`));
+    const folder = /** @type {HTMLInputElement} */ (document.querySelector('[data-own-folder]'));
+    Object.defineProperty(folder, 'files', { value: files, configurable: true });
+    folder.dispatchEvent(new Event('change'));
+  });
+  await says(page, /^0 of 20000 photos/);
+  await notes(page, /too many or too large to be kept here/);
+  const some = /^[1-9]\d* of 20000 photos, [\d.]+ a second, \d+ s left/;
+  await eventually(async () => {
+    const text = await page.locator('[data-own-status]').innerText();
+    if (!some.test(text)) await tell(page, 'letOn');
+    assert.match(text, some);
+  }, 60_000);
+  await page.locator('[data-own=stop]').click();
+  await says(page, /Stopped after [1-9]\d* of 20000 photos/);
+  const done = Number(/after (\d+)/.exec(await page.locator('[data-own-status]').innerText())?.[1]);
+  // Never more at once than the worker needs, whatever was chosen.
+  const sent = /** @type {number[]} */ (await page.evaluate(() => /** @type {any} */ (window).sent));
+  assert.ok(Math.max(...sent) <= 64 && sent.reduce((a, b) => a + b) <= 64 * (sent.length + 1), `${sent}`);
+  const bytes = await saved(page);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const { search, photos } = JSON.parse(JSON.parse(bytes.toString('utf8', 8, 8 + length)).__metadata__.gallery);
+  assert.deepEqual([search.searched, photos.length], [done, Math.min(done, 9)]);
+  // The photos are not kept: their patches are not there, the rest is.
+  await page.reload();
+  await page.locator('[data-gal-own]').click({ timeout: 60_000 });
+  await says(page, new RegExp(`^${done} of 20000 photos were searched`));
+  await eventually(async () => assert.match(await page.locator('[data-gal-stale]').innerText(), /dot-\d+\.png/), 60_000);
+});
+
 test('a browser without room says so, and what was found can be saved', async (t) => {
   const page = await visit(t, site, { hash: '#view=gallery&layer=relu_conv1' });
   await open(page);
@@ -164,7 +205,7 @@ test('a browser without room says so, and what was found can be saved', async (t
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 2000 });
   await page.locator('[data-own-folder]').setInputFiles(join(folder, 'one'));
   await says(page, /^1 photo is searched/);
-  await notes(page, /The browser has no more room|too large to be kept/);
+  await notes(page, /The browser has no more room|too many or too large to be kept/);
   assert.ok((await saved(page)).length > 1000);
 });
 

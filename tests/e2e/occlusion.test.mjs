@@ -1,7 +1,9 @@
 // The Occlusion view: a sweep that runs, stops, goes on; what it says is what full predictions say.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { eventually, useBrowser, visit } from './browser.mjs';
 import { model, spec } from './model.mjs';
 import { host } from './server.mjs';
@@ -57,6 +59,23 @@ test('a sweep starts by itself and runs to the end', async (t) => {
     seen.add(await page.locator('[data-occ-at]').innerText());
   }
   assert.equal(seen.size, 3);
+});
+
+test('the same map in its top images is what the gallery holds', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&stride=56` });
+  const panel = page.locator('[data-panel="projection"]');
+  const shown = panel.locator('[data-others] canvas');
+  await eventually(async () => assert.equal(await shown.count(), 6), 60_000);
+  const labels = await shown.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') ?? ''));
+  const layer = 'fire9/concat';
+  const map = /map (\d+)/i.exec(await panel.locator('[data-head]').innerText())?.[1] ?? '';
+  const path = (/** @type {string} */ name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+  const gallery = path('dist/models/galleries/squeezenet/fire9-concat.safetensors');
+  const asked = ['gallery', 'show', gallery, '--layer', layer, '--map', map, '--json'];
+  const { entries } = JSON.parse(execFileSync(path('target/release/unpool'), asked, { encoding: 'utf8' }));
+  const values = labels.map((label) => Number(/activation ([\d.]+)/.exec(label)?.[1]));
+  for (const [i, value] of values.entries())
+    assert.ok(Math.abs(value - entries[i >> 1].value) <= 0.06 + 1e-3 * value, `${labels}: ${entries[i >> 1].value}`);
 });
 
 test('its numbers are those of full predictions', async (t) => {

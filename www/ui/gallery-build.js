@@ -33,6 +33,7 @@ export class Build extends EventTarget {
   /** @type {Map<string, File | Blob>} */ #files = new Map();
   /** @type {string[]} */ #names = [];
   #abort = new AbortController();
+  /** Of photos that are being kept. */ #keeping = new AbortController();
 
   #tell() {
     this.dispatchEvent(new Event('change'));
@@ -63,6 +64,7 @@ export class Build extends EventTarget {
   }
 
   #reset() {
+    this.#keeping.abort();
     this.#build?.close();
     this.#build = undefined;
     this.#files = new Map();
@@ -100,6 +102,7 @@ export class Build extends EventTarget {
     const same = this.phase === 'partly' && names.join('\n') === this.#names.join('\n');
     const [into, from] = same && this.gallery ? [this.gallery, this.done] : [undefined, 0];
     this.#abort.abort();
+    this.#keeping.abort();
     this.#build?.close();
     this.#files = photos;
     this.#names = names;
@@ -111,7 +114,8 @@ export class Build extends EventTarget {
     } catch (error) {
       return this.#fail('gal.own.failed', { message: /** @type {Error} */ (error).message });
     }
-    keepPhotos(net.info.name, photos).then(
+    this.#keeping = new AbortController();
+    keepPhotos(net.info.name, photos, this.#keeping.signal).then(
       (fit) => fit || this.#say('gal.own.many', {}),
       () => this.#say('gal.own.full', {}),
     );
@@ -177,6 +181,7 @@ export class Build extends EventTarget {
       const bytes = new Uint8Array(await file.arrayBuffer());
       const gallery = await net.gallery(bytes.slice(), { photos: (name) => this.#photo(name) });
       this.#abort.abort();
+      this.#keeping.abort();
       this.#build?.close();
       this.#build = undefined;
       const n = gallery.info.searched + gallery.info.skipped;

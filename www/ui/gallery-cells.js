@@ -4,7 +4,7 @@
 /** @typedef {import('./gallery-source.js').Entry} Entry */
 
 /** On their way at once: the photos of some are fetched and decoded while others are computed side by side. */
-const AT_ONCE = 16;
+const AT_ONCE = 32;
 /** Patches come before projections, those of so many maps further on too: a row. */
 const LEAD = 3;
 /** What has come is drawn together about so often, in milliseconds: every frame costs the time of several cells. */

@@ -23,19 +23,19 @@ export const chosen = (files) =>
 export const isMany = (data) =>
   data.files.length > 1 || [...data.items].some((item) => item.webkitGetAsEntry()?.isDirectory);
 
-/** @param {DataTransfer} data @returns {Promise<Found>} */
-export async function dropped(data) {
+/** @param {DataTransfer} data @param {(n: number) => void} [counted] told how many files were found so far @returns {Promise<Found>} */
+export async function dropped(data, counted = () => {}) {
   // Asked for at once: a drop's items are gone after the first await.
   const entries = [...data.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   /** @type {[string, File][]} */
   const all = [];
   const alone = entries.length === 1;
-  for (const entry of entries) await walk(entry, alone || !entry.isDirectory ? '' : `${entry.name}/`, all);
+  for (const entry of entries) await walk(entry, alone || !entry.isDirectory ? '' : `${entry.name}/`, all, counted);
   return sorted(all);
 }
 
-/** @param {FileSystemEntry} entry @param {string} folder under which its files are named @param {[string, File][]} all */
-async function walk(entry, folder, all) {
+/** @param {FileSystemEntry} entry @param {string} folder under which its files are named @param {[string, File][]} all @param {(n: number) => void} counted */
+async function walk(entry, folder, all, counted) {
   if (entry.isFile) {
     const file = await new Promise((done, fail) => /** @type {FileSystemFileEntry} */ (entry).file(done, fail));
     all.push([`${folder}${entry.name}`, file]);
@@ -46,7 +46,10 @@ async function walk(entry, folder, all) {
     /** @type {FileSystemEntry[]} */
     const some = await new Promise((done, fail) => reader.readEntries(done, fail));
     if (!some.length) return;
-    for (const one of some) await walk(one, one.isDirectory ? `${folder}${one.name}/` : folder, all);
+    // A hundred at a time, as the browser hands them out; folders one after the other.
+    await Promise.all(some.filter((one) => one.isFile).map((one) => walk(one, folder, all, counted)));
+    for (const one of some.filter((one) => one.isDirectory)) await walk(one, `${folder}${one.name}/`, all, counted);
+    counted(all.length);
   }
 }
 

@@ -8,8 +8,11 @@
  * @property {number} done so many of them
  */
 
-/** Photos are kept up to so many bytes; more of them have to be shown again by choosing the folder. */
+/** Photos are kept up to so many bytes and files; more of them have to be shown again by choosing the folder. */
 const MOST_BYTES = 400e6;
+const MOST_FILES = 4000;
+/** So many are handed to the browser at a time: each is copied on the page's own thread. */
+const AT_ONCE = 100;
 
 /** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
 const settled = (request) =>
@@ -56,16 +59,19 @@ export async function kept(model) {
   return settled((await database()).transaction('galleries').objectStore('galleries').get(model));
 }
 
-/** @param {string} model @param {Map<string, Blob>} files @returns {Promise<boolean>} whether they were few enough */
-export async function keepPhotos(model, files) {
+/** @param {string} model @param {Map<string, Blob>} files @param {AbortSignal} signal when they are no longer wanted @returns {Promise<boolean>} whether they were few enough */
+export async function keepPhotos(model, files, signal) {
+  await forgetPhotos(model);
+  if (files.size > MOST_FILES) return false;
   let bytes = 0;
   for (const file of files.values()) bytes += file.size;
   const { quota = MOST_BYTES, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
   if (bytes > Math.min(MOST_BYTES, 0.8 * (quota - usage))) return false;
-  await forgetPhotos(model);
-  await change('photos', 'readwrite', (store) => {
-    for (const [name, file] of files) store.put(file, [model, name]);
-  });
+  const all = [...files];
+  for (let from = 0; from < all.length && !signal.aborted; from += AT_ONCE)
+    await change('photos', 'readwrite', (store) => {
+      for (const [name, file] of all.slice(from, from + AT_ONCE)) store.put(file, [model, name]);
+    });
   return true;
 }
 

@@ -88,7 +88,9 @@ export class Own {
     if (this.#scene.root.hidden || !data) return;
     if (isMany(data)) {
       event.preventDefault();
-      dropped(data)
+      this.show(true);
+      const status = find(this.#panel, '[data-own-status]');
+      dropped(data, (n) => status.replaceChildren(t('gal.own.reading', { n })))
         .then((found) => this.search(found))
         .catch((error) => this.#scene.session.report(error));
       return;
