@@ -194,7 +194,10 @@ test('20,000 files start, are handed over little by little, stop, and what was f
   await page.reload();
   await page.locator('[data-gal-own]').click({ timeout: 60_000 });
   await says(page, new RegExp(`^${done} of 20000 photos were searched`));
-  await eventually(async () => assert.match(await page.locator('[data-gal-stale]').innerText(), /dot-\d+\.png/), 60_000);
+  await eventually(
+    async () => assert.match(await page.locator('[data-gal-stale]').innerText(), /dot-\d+\.png/),
+    60_000,
+  );
 });
 
 test('a browser without room says so, and what was found can be saved', async (t) => {
