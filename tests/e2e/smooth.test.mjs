@@ -1,10 +1,13 @@
 // The page never stalls: while projections run, no task of the main thread takes longer than 50 ms.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { eventually, ready, unit, useBrowser, visit } from './browser.mjs';
 import { host } from './server.mjs';
 
 useBrowser();
+/** Whether the dictionary of four layers is part of this build. */
+const shipped = existsSync(new URL('../../dist/dictionary.safetensors', import.meta.url));
 
 /** Notes every task of the main thread over 50 ms from now on. @param {import('playwright-core').Page} page */
 const observe = (page) =>
@@ -105,7 +108,44 @@ async function training(t) {
   return seen(page);
 }
 
-for (const [what, round] of Object.entries({ projections, 'an occlusion sweep': sweep, training }))
+/** The four steps of the Sparse view one after another, each to its end. @param {import('node:test').TestContext} t */
+async function sparse(t) {
+  const site = await host({ isolated: true });
+  t.after(() => site.stop());
+  const page = await visit(t, site, { hash: '#view=sparse&photo=cat&iterations=20&down=1&atoms=6&passes=1&shots=4' });
+  await page.locator('html[data-phase="ready"]').waitFor({ timeout: 60_000 });
+  await page.waitForTimeout(500);
+  await observe(page);
+  const panel = (/** @type {string} */ name) => page.locator(`[data-chapter-panel=${name}]`);
+  const over = (/** @type {string} */ name) =>
+    eventually(async () => assert.match(await panel(name).locator('.spa-run p').innerText(), /^Done in/), 240_000);
+  await over('invert');
+  // Another map, while its pictures are there.
+  await panel('invert').locator('[data-spa-thumbs] button').nth(2).click();
+  await page.waitForTimeout(500);
+  await page.locator('#spa-tab-code').click();
+  await over('code');
+  await panel('code').locator('.spa-zmap').first().click();
+  await page.waitForTimeout(500);
+  if (shipped) {
+    await page.locator('#spa-tab-layers').click();
+    await over('layers');
+    await panel('layers').locator('[data-spa-levels] button').nth(1).click();
+    await page.waitForTimeout(1000);
+  }
+  await page.locator('#spa-tab-learn').click();
+  await panel('learn').locator('[data-run=begin]').click();
+  await over('learn');
+  await page.waitForTimeout(500);
+  return seen(page);
+}
+
+for (const [what, round] of Object.entries({
+  projections,
+  'an occlusion sweep': sweep,
+  training,
+  'sparse coding': sparse,
+}))
   test(`no main-thread task over 50 ms with ${what} under way`, async (t) => {
     // A shared machine can hold any task up: one quiet round of three is proof enough, three loud ones are the page's fault.
     const rounds = [];
