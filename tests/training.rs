@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use unpool::Error;
+use unpool::explain::deconvnet::{Options, Seed, project};
 use unpool::job::{self, Job};
+use unpool::net::Net;
 use unpool::spec::{Input, LayerSpec, Order, Spec, Weight, Weights};
-use unpool::tensor::Shape;
+use unpool::tensor::{Shape, Tensor};
 use unpool::train::data::{Image, Part};
+use unpool::train::evolution::{self, Evolution};
+use unpool::train::gather;
 use unpool::train::recipe::{Recipe, Schedule, Task};
 use unpool::train::{Data, Experiment, Run, checkpoint};
 
@@ -283,4 +287,79 @@ fn rotations_are_learned_from_photos_without_labels() {
     let last = run.history().last().unwrap();
     assert!(last.test.unwrap().accuracy > 0.9, "{last:?}");
     assert_eq!(run.model().spec.classes, ["0°", "90°", "180°", "270°"]);
+}
+
+#[test]
+fn winners_are_those_of_a_search_by_brute_force_however_many_threads() {
+    let (experiment, data) = easy(70);
+    let mut run = Run::new(experiment, data.clone(), Weights::new()).unwrap();
+    job::run(&mut run).unwrap();
+    let net = Arc::new(Net::new(run.model()).unwrap());
+    let (node, maps) = (net.find("pool1").unwrap(), [2, 0, 2]);
+    let search = |threads: usize, images: usize| {
+        let mut all = Evolution::new(net.clone(), data.clone(), "pool1", &maps, images).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| job::run(&mut all)).unwrap();
+        all
+    };
+    let all = search(1, 50);
+    assert_eq!(search(3, 50).winners(), all.winners());
+    let traces: Vec<_> = data.train.images[..50]
+        .iter()
+        .map(|image| {
+            let values = image.pixels.iter().map(|v| (f32::from(*v) - 100.0) * (1.0 / 60.0)).collect();
+            net.forward(Tensor::new(Shape::new(1, 8, 8), values).unwrap()).unwrap()
+        })
+        .collect();
+    for (winner, (&map, cell)) in all.winners().iter().zip(maps.iter().zip(all.cells())) {
+        let mut best = (f32::NEG_INFINITY, 0, [0, 0]);
+        for (i, trace) in traces.iter().enumerate() {
+            let plane = trace.map(node, map).unwrap();
+            for (p, &v) in plane.data().iter().enumerate() {
+                if v > best.0 {
+                    best = (v, i, [p / plane.rect.w(), p % plane.rect.w()]);
+                }
+            }
+        }
+        assert_eq!((winner.map, winner.value, winner.image, winner.at), (map, best.0, best.1, best.2));
+        let seed = Seed::Unit { map, at: Some(winner.at) };
+        let want = project(&traces[winner.image], node, &seed, &Options::default()).unwrap();
+        assert_eq!((&cell.winner, &cell.projection), (winner, &want));
+        assert_eq!(cell.input.data(), traces[winner.image].activation(0).data());
+    }
+    // Of fewer images others win; then the feature has jumped.
+    let few = search(1, all.winners()[0].image);
+    assert!(evolution::jumped(&few.winners()[0], &all.winners()[0]));
+    assert!(!evolution::jumped(&all.winners()[0], &all.winners()[2]), "the same map");
+    assert_eq!(search(1, 1000).images(), 70, "no more than there are");
+    let refused = |layer: &str, maps: &[usize]| {
+        Evolution::new(net.clone(), data.clone(), layer, maps, 1).err().unwrap().message().to_owned()
+    };
+    assert!(refused("pool9", &[0]).contains("pool9"));
+    assert!(refused("pool1", &[4]).contains("maps 0 to 3, there is no map 4"));
+}
+
+#[test]
+fn files_are_told_apart_by_what_is_in_them() {
+    let file = |name: &str, head: &[u8], values: usize| {
+        (name.to_owned(), [head, &(0..values).map(|v| (v / 3 % 2) as u8).collect::<Vec<u8>>()].concat())
+    };
+    let images = |name: &str| file(name, &[0, 0, 8, 3, 0, 0, 0, 12, 0, 0, 0, 2, 0, 0, 0, 2], 48);
+    let labels = |name: &str| file(name, &[0, 0, 8, 1, 0, 0, 0, 12], 12);
+    let read = |files: &[(String, Vec<u8>)], every| gather::sorted(files, Vec::new(), every);
+    let held = read(&[labels("a"), images("b")], 3).unwrap();
+    assert_eq!((held.train.images.len(), held.test.labels.clone()), (8, vec![0, 1, 0, 1]));
+    assert_eq!(read(&[labels("a"), images("b")], 0).unwrap().train.images.len(), 12);
+    let whole = [images("train"), labels("l"), images("T10k"), labels("my-test-labels")];
+    assert_eq!(read(&whole, 3).unwrap().test.images.len(), 12);
+    let says = |files: &[(String, Vec<u8>)], what: &str| {
+        let e = read(files, 10).unwrap_err();
+        assert!(e.message().contains(what), "{e}");
+    };
+    says(&[], "no images to train on");
+    says(&whole[2..], "no images to train on");
+    says(&whole[..1], "no training labels to go with train");
+    says(&whole[..3], "no test labels to go with T10k");
+    says(&[images("x"), images("y")], "x and y both hold training images");
+    says(&[("x".into(), vec![1, 2, 3])], "x: IDX file");
 }

@@ -122,6 +122,61 @@ fn a_run_is_only_gone_on_with_where_it_belongs() {
     assert_eq!(bench.read("m-state.safetensors"), before);
 }
 
+/// The size of files limited, as a full disk would: no right to mount one is needed.
+#[cfg(unix)]
+fn limited(bench: &Bench, line: &str, blocks: usize) -> (Option<i32>, String) {
+    let command = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" {line}");
+    let unpool = env!("CARGO_BIN_EXE_unpool");
+    let out = std::process::Command::new("bash")
+        .args(["-c", &command, unpool])
+        .current_dir(bench.path(""))
+        .output();
+    let out = out.unwrap();
+    (out.status.code(), String::from_utf8(out.stderr).unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_costs_no_more_than_the_epoch_under_way() {
+    let bench = Bench::new();
+    pictures(&bench, 10);
+    bench.text("train spec.json --data data --epochs 2 --output whole.safetensors");
+    bench.text("train spec.json --data data --epochs 1 --output m.safetensors");
+    let (state, model) = (bench.read("m-state.safetensors"), bench.read("m.safetensors"));
+    let more = "train spec.json --data data --epochs 2 --resume --output m.safetensors";
+    // A block has 512 or 1024 bytes: the probe fits, the state does not.
+    assert!(state.len() > 1024, "{}", state.len());
+    let (code, says) = limited(&bench, more, 1);
+    assert_eq!(code, Some(1), "{says}");
+    for what in ["cannot write m-state.safetensors", "before epoch 2 is kept", "--resume"] {
+        assert!(says.contains(what), "{says}");
+    }
+    assert_eq!((bench.read("m-state.safetensors"), bench.read("m.safetensors")), (state, model));
+    let left = std::fs::read_dir(bench.path("")).unwrap();
+    assert!(!left.flatten().any(|f| f.file_name().to_string_lossy().ends_with(".part")));
+    bench.text(more);
+    let weights = |name: &str| model::read(&bench.read(name)).unwrap().weights;
+    assert_eq!(weights("m.safetensors"), weights("whole.safetensors"));
+
+    // Where nothing can be written at all, nothing is trained either.
+    let (code, says) = limited(&bench, "train spec.json --data nowhere --output n.safetensors", 0);
+    assert!(code == Some(1) && says.contains("cannot write n.safetensors"), "{says}");
+    bench.fails("train spec.json --data data --output no/m.safetensors", &["cannot write no/m.safetensors"]);
+    std::fs::create_dir(bench.path("d.safetensors")).unwrap();
+    bench.fails("train spec.json --data data --output d.safetensors", &["cannot write d.safetensors"]);
+
+    // The state is written first, so the network is not lost where it alone cannot be.
+    std::fs::remove_file(bench.path("m.safetensors")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", bench.path("m.safetensors")).unwrap();
+    if bench.path("m.safetensors").exists() {
+        bench.fails(&more.replace("epochs 2", "epochs 3"), &["cannot write m.safetensors"]);
+        std::fs::remove_file(bench.path("m.safetensors")).unwrap();
+        bench.text(&more.replace("epochs 2", "epochs 3"));
+        bench.text("train spec.json --data data --epochs 3 --output whole.safetensors");
+        assert_eq!(weights("m.safetensors"), weights("whole.safetensors"));
+    }
+}
+
 #[test]
 fn photos_without_labels_teach_rotations() {
     let bench = Bench::new();

@@ -24,7 +24,13 @@ type Bound<T> = std::result::Result<T, JsValue>;
 /// `WholeExperiment`.
 #[wasm_bindgen]
 pub fn experiment(text: &str) -> Answer {
-    plain(&Experiment::parse(text).map_err(thrown)?)
+    short(&Experiment::parse(text).map_err(thrown)?)
+}
+
+/// By way of JSON, which writes a float32 of 0.9 as 0.9; as it stands JavaScript would show all digits of its own.
+fn short(value: &impl Serialize) -> Answer {
+    let text = serde_json::to_string(value).map_err(|e| thrown(Error::Unsupported(e.to_string())))?;
+    js_sys::JSON::parse(&text)
 }
 
 /// `LayerSize[]`.
@@ -189,7 +195,7 @@ impl TrainJob {
         let layers = sizes::layers(&experiment.network).map_err(thrown)?;
         let parameters: usize = layers.iter().map(|l| l.parameters).sum();
         Ok(object([
-            ("experiment", plain(experiment)?),
+            ("experiment", short(experiment)?),
             ("layers", plain(&layers)?),
             ("parameters", (parameters as f64).into()),
         ]))
@@ -245,9 +251,9 @@ impl TrainJob {
         ];
         let pace = if seconds > 0.0 { images as f64 / seconds } else { 0.0 };
         let rest = [
-            ("rate", f64::from(run.rate()).into()),
+            ("rate", short(&run.rate())?),
             ("points", plain(&run.points().get(from..).unwrap_or_default())?),
-            ("history", plain(&run.history())?),
+            ("history", short(&run.history())?),
             ("imagesPerSecond", pace.into()),
             ("seconds", run.seconds().into()),
             ("layer", first.map_or(JsValue::NULL, |l| JsValue::from(&l.name))),
