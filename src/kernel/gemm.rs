@@ -256,7 +256,7 @@ pub unsafe fn across<S: Simd, const N: usize>(
 
 /// One step of k: rows are `apart` values from each other.
 #[inline(always)]
-unsafe fn step<S: Simd, const N: usize>(
+pub(super) unsafe fn step<S: Simd, const N: usize>(
     acc: &mut [[S; N]; ROWS],
     a: *const f32,
     apart: usize,

@@ -5,7 +5,7 @@
 use super::gemm::{Product, ROWS, Segment, Weights};
 use super::simd::{Simd, Task, dispatch};
 use super::{conv::Geometry, scratch};
-use crate::tensor::View;
+use crate::tensor::{Rect, View};
 
 /// Output positions that share a packed block of patches: with 600 columns 300 KiB, in the L2 cache.
 const STEPS: usize = 128;
@@ -29,16 +29,20 @@ pub fn conv(geometry: &Geometry, pairs: &[(View, View)], out: &mut [f32]) {
     patches.fill(0.0);
     let mut packed = scratch::take(tiles * STEPS * ROWS);
     let mut sums = scratch::take(co * ldb);
+    let most = pairs.iter().map(|(input, _)| Bordered::new(geometry, input.rect)).map(|b| ci * b.plane).max();
+    let mut room = scratch::take(most.unwrap_or(0) + SLACK);
     for (g, out) in out.chunks_exact_mut(co * columns).enumerate() {
         let mut first = true;
         for (input, signal) in pairs {
             assert!(input.channels == *inputs && signal.channels == *outputs, "channels are the layer's");
+            let planes = Bordered::new(geometry, input.rect);
+            planes.fill(*input, g * ci, &mut room[..ci * planes.plane]);
             let positions = signal.rect.area();
             for from in (0..positions).step_by(STEPS) {
                 let n = STEPS.min(positions - from);
                 let (mut y, mut x) = (from / signal.rect.w(), from % signal.rect.w());
-                for row in patches.chunks_exact_mut(ldb).take(n) {
-                    patch(geometry, *input, g * ci, [y, x], &mut row[..columns]);
+                for r in 0..n {
+                    planes.patch(geometry, &room, [y, x], &mut patches[r * ldb..]);
                     x += 1;
                     if x == signal.rect.w() {
                         (y, x) = (y + 1, 0);
@@ -62,28 +66,57 @@ fn add_rows(sums: &[f32], ldb: usize, columns: usize, out: &mut [f32]) {
     }
 }
 
-/// One window's values, channel by channel; zero where it reaches beyond the plane.
-fn patch(geometry: &Geometry, input: View, first: usize, [y, x]: [usize; 2], row: &mut [f32]) {
-    let w = &geometry.window;
-    let [kh, kw] = w.kernel;
-    let top = (y * w.stride[0]) as isize - w.pad[0] as isize;
-    let left = (x * w.stride[1]) as isize - w.pad[1] as isize;
-    let (rows, columns) = (input.rect.h() as isize, input.rect.w() as isize);
-    let inside = w.dilation[1] == 1 && left >= 0 && left + kw as isize <= columns;
-    for (i, line) in row.chunks_exact_mut(kw).enumerate() {
-        let iy = top + ((i % kh) * w.dilation[0]) as isize;
-        if iy < 0 || iy >= rows {
-            line.fill(0.0);
-            continue;
+/// An input with its padding around it, so that no window reaches beyond it.
+struct Bordered {
+    rect: Rect,
+    pad: [usize; 2],
+    row: usize,
+    plane: usize,
+}
+
+impl Bordered {
+    fn new(geometry: &Geometry, rect: Rect) -> Bordered {
+        let [top, left, bottom, right] = geometry.window.pad;
+        let row = rect.w() + left + right;
+        Bordered { rect, pad: [top, left], row, plane: row * (rect.h() + top + bottom) }
+    }
+
+    fn fill(&self, input: View, first: usize, out: &mut [f32]) {
+        let [top, left] = self.pad;
+        out.fill(0.0);
+        for (c, plane) in out.chunks_exact_mut(self.plane.max(1)).enumerate() {
+            for (y, row) in (self.rect.y0..self.rect.y1).zip(plane.chunks_exact_mut(self.row).skip(top)) {
+                row[left..][..self.rect.w()].copy_from_slice(input.line(first + c, y));
+            }
         }
-        let at = (first + i / kh) * input.plane + iy as usize * input.row;
-        if inside {
-            line.copy_from_slice(&input.data[at + left as usize..][..kw]);
-            continue;
-        }
-        for (k, v) in line.iter_mut().enumerate() {
-            let ix = left + (k * w.dilation[1]) as isize;
-            *v = if ix < 0 || ix >= columns { 0.0 } else { input.data[at + ix as usize] };
+    }
+
+    /// One window's values, channel by channel, and up to seven more behind them.
+    fn patch(&self, geometry: &Geometry, planes: &[f32], [y, x]: [usize; 2], out: &mut [f32]) {
+        let w = &geometry.window;
+        let [kh, kw] = w.kernel;
+        let from = y * w.stride[0] * self.row + x * w.stride[1];
+        let lines = (0..geometry.inputs / geometry.groups)
+            .flat_map(|c| (0..kh).map(move |k| c * self.plane + k * w.dilation[0] * self.row + from));
+        match (w.dilation[1], kw) {
+            // A fixed length is two vectors; a call to copy each few values would take longer than all else.
+            (1, ..=8) => {
+                for (i, at) in lines.enumerate() {
+                    out[i * kw..][..8].copy_from_slice(&planes[at..][..8]);
+                }
+            }
+            (1, _) => {
+                for (i, at) in lines.enumerate() {
+                    out[i * kw..][..kw].copy_from_slice(&planes[at..][..kw]);
+                }
+            }
+            (apart, _) => {
+                for (i, at) in lines.enumerate() {
+                    for (k, v) in out[i * kw..][..kw].iter_mut().enumerate() {
+                        *v = planes[at + k * apart];
+                    }
+                }
+            }
         }
     }
 }
@@ -92,6 +125,14 @@ fn patch(geometry: &Geometry, input: View, first: usize, [y, x]: [usize; 2], row
 fn pack(signal: View, first: usize, count: usize, [from, n]: [usize; 2], out: &mut [f32]) {
     let w = signal.rect.w();
     for (t, tile) in out.chunks_exact_mut(n * ROWS).enumerate() {
+        if signal.row == w && (t + 1) * ROWS <= count {
+            let [a, b, c, d] =
+                [0, 1, 2, 3].map(|i| &signal.data[(first + t * ROWS + i) * signal.plane + from..][..n]);
+            for (four, (((a, b), c), d)) in tile.chunks_exact_mut(ROWS).zip(a.iter().zip(b).zip(c).zip(d)) {
+                four.copy_from_slice(&[*a, *b, *c, *d]);
+            }
+            continue;
+        }
         for i in 0..ROWS {
             let c = t * ROWS + i;
             if c >= count {

@@ -6,7 +6,7 @@
 
 pub use super::pack::ABSENT;
 use super::pack::{self, Run, Source, Tap};
-use super::{Filters, Geometry, Item};
+use super::{Filters, Geometry, Item, few};
 use crate::kernel::gemm::{Product, ROWS, Segment, Weights};
 use crate::kernel::simd::{Simd, Task, dispatch};
 use crate::kernel::{parallel, scratch};
@@ -18,7 +18,7 @@ const BLOCK: usize = 96;
 
 /// Direct weights: per group tiles of four outputs, `[tile][tap][input][4]`, zero-padded.
 pub struct Packed {
-    values: Vec<f32>,
+    pub(super) values: Vec<f32>,
     /// Values of one group.
     group: usize,
 }
@@ -49,20 +49,20 @@ impl Packed {
     }
 }
 
-struct Pass {
-    taps: Vec<Tap>,
+pub(super) struct Pass {
+    pub(super) taps: Vec<Tap>,
     /// Transpose: offsets of the 4×4 blocks, one per four rows of k.
-    blocks: Vec<u32>,
+    pub(super) blocks: Vec<u32>,
     /// Which input channel each row of a tap reads.
-    channels: Vec<u32>,
+    pub(super) channels: Vec<u32>,
     /// First value of the pass's weights.
-    weights: usize,
+    pub(super) weights: usize,
     /// Distance between tiles of output rows.
-    tile: usize,
+    pub(super) tile: usize,
     /// First output channel.
-    output: usize,
+    pub(super) output: usize,
     /// Output channels.
-    rows: usize,
+    pub(super) rows: usize,
     /// Vertical distance of neighbouring output rows in the input.
     stride: isize,
     /// Distance of neighbouring outputs in the output's data.
@@ -74,7 +74,7 @@ struct Pass {
 }
 
 impl Pass {
-    fn k(&self) -> usize {
+    pub(super) fn k(&self) -> usize {
         self.taps.len() * self.channels.len()
     }
 
@@ -268,16 +268,23 @@ fn multiply(
     let (g, transposed) = (&filters.geometry, filters.transposed);
     let macs = g.macs(items.iter().map(|i| i.output.rect.area()).sum(), transposed);
     let threads = parallel::threads(macs);
+    let made = |group: usize, phase: [usize; 2]| match transposed {
+        true => pull(g, packed, group, &active[group], phase),
+        false => push(g, packed, group),
+    };
+    let bias = if transposed { &[][..] } else { &filters.bias };
+    if few::fits(g, transposed, &made(0, [0, 0]), items, threads) {
+        for group in 0..g.groups {
+            few::run(&made(group, [0, 0]), packed, bias, items, threads, rectify);
+        }
+        return;
+    }
     let mut passes = Vec::new();
     let mut tasks = Vec::new();
     for group in 0..g.groups {
         let [sy, sx] = if transposed { g.window.stride } else { [1, 1] };
         for phase in 0..sy * sx {
-            let mut pass = if transposed {
-                pull(g, packed, group, &active[group], [phase / sx, phase % sx])
-            } else {
-                push(g, packed, group)
-            };
+            let mut pass = made(group, [phase / sx, phase % sx]);
             let spots = |i: &Item| spots(i, [sy, sx], [phase / sx, phase % sx]);
             pass.columns = items.iter().map(|i| spots(i).area()).sum();
             if pass.columns == 0 {
@@ -310,7 +317,6 @@ fn multiply(
     let direct: Vec<_> = tasks.iter().map(|&(p, cut, _)| in_place(&passes[p], cut, items)).collect();
     let outputs: Vec<_> =
         items.iter_mut().map(|i| (i.output.data.as_mut_ptr() as usize, i.output.plane)).collect();
-    let bias = if transposed { &[][..] } else { &filters.bias };
     let shared =
         Shared { sources, outputs: &outputs, passes: &passes, packed, bias, rectify, direct: &direct };
     parallel::for_each(tasks.len(), threads, &|i| {

@@ -6,6 +6,7 @@
 //! convolution is s² small forward ones whose outputs interleave.
 
 mod direct;
+mod few;
 mod pack;
 mod subpixel;
 #[cfg(test)]

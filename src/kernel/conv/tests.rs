@@ -192,3 +192,65 @@ fn winograd_agrees_with_the_definition() {
     assert_eq!(winograd::Size::fit(&g), Some(winograd::Size::Two));
     check(r, g, [9, 11], 1e-5);
 }
+
+/// Where the same maps are computed among more of them, which are too many for [`super::few`].
+#[test]
+fn few_outputs_are_the_very_numbers_that_many_give() {
+    let mut r = Random::new(11);
+    for (ci, co, k, pad, h, w, items) in [
+        (1, 6, 5, 2, 28, 28, 5),
+        (6, 16, 5, 0, 14, 14, 3),
+        (3, 7, 4, 1, 13, 9, 2),
+        (6, 16, 4, 0, 14, 14, 3),
+        (20, 5, 4, 2, 12, 17, 1),
+    ] {
+        let (window, taps, more) = (Window::square(k, 1, pad), k * k, 20 - co);
+        let g = Geometry { inputs: ci, outputs: co, groups: 1, window: window.clone() };
+        let many = Geometry { outputs: 20, ..g.clone() };
+        let (weights, bias) = (r.floats(20 * ci * taps), r.floats(20));
+        let [oh, ow] = window.output(h, w, false).unwrap();
+        let shape = |c, h, w| crate::tensor::Shape::new(c, h, w);
+        let run = |filters: &Filters, inputs: &[Tensor], to: crate::tensor::Shape, rectify: bool| {
+            let mut out: Vec<Tensor> = inputs.iter().map(|_| Tensor::zeros(to.c, to.rect())).collect();
+            let mut all: Vec<Item> = inputs
+                .iter()
+                .zip(&mut out)
+                .map(|(input, out)| Item { input: input.view(), output: out.view_mut() })
+                .collect();
+            crate::kernel::parallel::alone(|| filters.run(&mut all, rectify));
+            out
+        };
+        let mut noise = |c, h, w, n| -> Vec<Tensor> {
+            (0..n).map(|_| Tensor::new(shape(c, h, w), r.floats(c * h * w)).unwrap()).collect()
+        };
+        let (up, down) = (noise(ci, h, w, items), noise(co, oh, ow, items));
+        let few = Filters::forward(&weights[..co * ci * taps], &bias[..co], g.clone());
+        let all = Filters::forward(&weights, &bias, many);
+        let same = |a: &[Tensor], b: &[Tensor]| {
+            let n = a[0].data().len();
+            a.iter().zip(b).all(|(a, b)| a.data() == &b.data()[..n])
+        };
+        for rectify in [false, true] {
+            let (a, b) =
+                (run(&few, &up, shape(co, oh, ow), rectify), run(&all, &up, shape(20, oh, ow), rectify));
+            assert!(same(&a, &b), "{ci} to {co}, {more} more");
+        }
+        // The transpose among more inputs, whose weights stand behind each output's own.
+        let wide: Vec<f32> = (0..co)
+            .flat_map(|o| {
+                let own = &weights[o * ci * taps..(o + 1) * ci * taps];
+                own.iter().copied().chain(vec![0.5; (40 - ci) * taps])
+            })
+            .collect();
+        let wide_geometry = Geometry { inputs: 40, ..g };
+        if winograd::Size::fit(&wide_geometry).is_some() {
+            continue;
+        }
+        let wide = Filters::forward(&wide, &[], wide_geometry);
+        let (a, b) = (
+            run(&few.transposed(), &down, shape(ci, h, w), false),
+            run(&wide.transposed(), &down, shape(40, h, w), false),
+        );
+        assert!(same(&a, &b), "{co} back to {ci}");
+    }
+}
