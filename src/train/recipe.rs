@@ -191,7 +191,8 @@ impl Recipe {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    network: serde_json::Value,
+    #[serde(rename = "network")]
+    _network: serde::de::IgnoredAny,
     #[serde(default)]
     training: Recipe,
 }
@@ -205,18 +206,18 @@ impl Experiment {
             Error::Malformed(format!("the training file cannot be read: {e}; see the README for its form"))
         };
         let value: serde_json::Value = serde_json::from_str(text).map_err(bad)?;
-        let (network, training) = if value.get("network").is_some() {
-            let file: File = serde_json::from_value(value).map_err(bad)?;
-            (file.network, file.training)
-        } else {
-            (value, Recipe::default())
+        // A network is read from text wherever it comes from: the code that reads one is as large as all of training.
+        let (network, training) = match value.get("network") {
+            Some(network) => (network.to_string(), serde_json::from_str::<File>(text).map_err(bad)?.training),
+            None => (text.to_owned(), Recipe::default()),
         };
-        let network = match network.as_str() {
+        let name: Option<String> = serde_json::from_str(&network).ok();
+        let network: Spec = match name {
             Some(name) => builtin::all().into_iter().find(|s| s.name == name).ok_or_else(|| {
                 let names: Vec<String> = builtin::all().into_iter().map(|s| s.name).collect();
                 Error::Parameter(format!("no network is called “{name}”; there are {}", names.join(", ")))
             })?,
-            None => serde_json::from_value(network).map_err(bad)?,
+            None => serde_json::from_str(&network).map_err(bad)?,
         };
         training.check()?;
         Ok(Experiment { network, training })

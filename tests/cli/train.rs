@@ -169,7 +169,7 @@ fn a_full_disk_costs_no_more_than_the_epoch_under_way() {
     std::fs::remove_file(bench.path("m.safetensors")).unwrap();
     std::os::unix::fs::symlink("/dev/full", bench.path("m.safetensors")).unwrap();
     if bench.path("m.safetensors").exists() {
-        bench.fails(&more.replace("epochs 2", "epochs 3"), &["cannot write m.safetensors"]);
+        bench.fails(&more.replace("epochs 2", "epochs 3 --json"), &["cannot write m.safetensors"]);
         std::fs::remove_file(bench.path("m.safetensors")).unwrap();
         bench.text(&more.replace("epochs 2", "epochs 3"));
         bench.text("train spec.json --data data --epochs 3 --output whole.safetensors");
