@@ -103,13 +103,23 @@ export class TrainingView extends HTMLElement {
   }
 
   #start() {
-    const { engine } = this.#scene.session;
-    if (!engine) return Promise.reject(new Error('The engine has not started yet.'));
-    this.#lab ??= engine.lab().catch((error) => {
-      this.#lab = undefined;
-      throw error;
-    });
+    this.#lab ??= this.#engine()
+      .then((engine) => engine.lab())
+      .catch((error) => {
+        this.#lab = undefined;
+        throw error;
+      });
     return this.#lab;
+  }
+
+  /** The engine, once it has started: who presses a button before need not press it again. */
+  async #engine() {
+    const { session } = this.#scene;
+    while (!session.engine) {
+      if (session.problem) throw new Error(t(session.problem.key, session.problem.values));
+      await new Promise((done) => session.addEventListener('change', done, { once: true }));
+    }
+    return session.engine;
   }
 
   update() {
