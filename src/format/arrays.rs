@@ -13,12 +13,17 @@ pub struct Source<'a> {
     /// Outermost dimension first.
     pub shape: &'a [usize],
     /// Its numbers in C order.
-    pub values: Box<dyn Fn() -> Vec<f32> + 'a>,
+    pub values: Box<dyn Fn() -> Result<Vec<f32>> + 'a>,
 }
 
 impl<'a> Source<'a> {
     /// Of this shape, its numbers read by `values`.
     pub fn new(shape: &'a [usize], values: impl Fn() -> Vec<f32> + 'a) -> Source<'a> {
+        Source { shape, values: Box::new(move || Ok(values())) }
+    }
+
+    /// The same where reading may fail.
+    pub fn fallible(shape: &'a [usize], values: impl Fn() -> Result<Vec<f32>> + 'a) -> Source<'a> {
         Source { shape, values: Box::new(values) }
     }
 }
@@ -48,7 +53,7 @@ pub fn import(arrays: &[(String, Source)], report: &mut Report) -> Result<Model>
     let groups = group(arrays);
     for spec in builtin::all() {
         if let Some(found) = matched(&spec, &groups) {
-            return Ok(build(spec, &groups, &found, report));
+            return build(spec, &groups, &found, report);
         }
     }
     let some: Vec<String> = arrays.iter().take(6).map(|(name, a)| format!("{name} {:?}", a.shape)).collect();
@@ -161,15 +166,15 @@ fn build(
     groups: &[Group],
     found: &BTreeMap<String, (usize, Layout)>,
     report: &mut Report,
-) -> Model {
+) -> Result<Model> {
     let mut weights = Weights::new();
     for (layer, &(i, layout)) in found {
         let group = &groups[i];
         if let Some(w) = group.weight {
-            weights.insert(format!("{layer}.weight"), own_layout(w, layout));
+            weights.insert(format!("{layer}.weight"), own_layout(w, layout)?);
         }
         if let Some(b) = group.bias {
-            let values = crate::spec::Values::F32((b.values)());
+            let values = crate::spec::Values::F32((b.values)()?);
             weights.insert(format!("{layer}.bias"), Weight { shape: b.shape.to_vec(), values });
         }
         report.notes.push(line!(
@@ -189,12 +194,12 @@ fn build(
             network = spec.name
         )
     }));
-    Model { spec, weights }
+    Ok(Model { spec, weights })
 }
 
 /// Puts the outputs first.
-fn own_layout(source: &Source, layout: Layout) -> Weight {
-    let values = (source.values)();
+fn own_layout(source: &Source, layout: Layout) -> Result<Weight> {
+    let values = (source.values)()?;
     let (shape, values) = match (layout, source.shape) {
         (Layout::Hwio, &[h, w, i, o]) => {
             let plane = h * w;
@@ -207,7 +212,7 @@ fn own_layout(source: &Source, layout: Layout) -> Weight {
         (Layout::Io, &[i, o]) => (vec![o, i], (0..values.len()).map(|n| values[n % i * o + n / i]).collect()),
         (_, shape) => (shape.to_vec(), values),
     };
-    Weight { shape, values: crate::spec::Values::F32(values) }
+    Ok(Weight { shape, values: crate::spec::Values::F32(values) })
 }
 
 #[cfg(test)]
@@ -225,16 +230,16 @@ mod tests {
     fn layouts_turn_into_ours() {
         // Height 1, width 2, one input, two filters: filter 0 is (1, 3), filter 1 is (2, 4).
         let hwio = Source::new(&[1, 2, 1, 2], || vec![1.0, 2.0, 3.0, 4.0]);
-        let w = own_layout(&hwio, Layout::Hwio);
+        let w = own_layout(&hwio, Layout::Hwio).unwrap();
         assert_eq!(
             (w.shape.as_slice(), w.to_f32().as_slice()),
             (&[2, 1, 1, 2][..], &[1.0, 3.0, 2.0, 4.0][..])
         );
         // Two inputs at one position.
         let hwio = Source::new(&[1, 1, 2, 1], || vec![1.0, 2.0]);
-        assert_eq!(own_layout(&hwio, Layout::Hwio).to_f32(), [1.0, 2.0]);
+        assert_eq!(own_layout(&hwio, Layout::Hwio).unwrap().to_f32(), [1.0, 2.0]);
         let io = Source::new(&[2, 3], || vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        assert_eq!(own_layout(&io, Layout::Io).to_f32(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(own_layout(&io, Layout::Io).unwrap().to_f32(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     }
 
     /// Arrays with the shapes of a spec's layers, in Flax's layout and order of names.

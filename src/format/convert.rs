@@ -1,8 +1,10 @@
 //! Any format that is read here → a model of ours, with what the file itself does not tell.
 
 use super::arrays::{self, Source};
+use super::npy::Layout;
 use super::report::Report;
 use super::sniff::{self, Format};
+use super::zip::Entry;
 use super::{caffe, cuda_convnet, model, npy, onnx, pickle, safetensors, statedict, torch, torch7, zip};
 use crate::error::{Error, Result};
 use crate::format::report::line;
@@ -111,16 +113,25 @@ fn from_zip(bytes: &[u8], limit: usize, report: &mut Report) -> Result<Model> {
     report.format = "NumPy arrays (.npz)".into();
     let arrays = || entries.iter().filter_map(|(n, e)| Some((n.strip_suffix(".npy")?, e)));
     let mut room = limit;
-    let mut unpacked = Vec::new();
-    for (name, entry) in arrays() {
-        unpacked.push((name, entry.unpack(name, &mut room)?));
-    }
     let mut found = Vec::new();
-    for (name, bytes) in &unpacked {
-        found.push((name.to_string(), npy::Lazy::read(bytes).map_err(|e| e.at(name))?));
+    for (name, entry) in arrays() {
+        let size = entry.claim(name, &mut room)?;
+        let layout = Layout::read(&entry.head(name, npy::HEAD)?, size).map_err(|e| e.at(name))?;
+        found.push((name, entry, layout));
     }
-    let sources: Vec<_> =
-        found.iter().map(|(name, a)| (name.clone(), Source::new(a.shape(), || a.to_f32()))).collect();
+    // Unpacked one by one, and straight into float32: no array is held twice.
+    let source = |(name, entry, layout): &'_ (&str, &Entry, Layout)| {
+        layout.gather(|sink| {
+            entry.unpack(name, &mut |piece| {
+                sink(piece);
+                true
+            })
+        })
+    };
+    let sources: Vec<_> = found
+        .iter()
+        .map(|one| (one.0.to_string(), Source::fallible(one.2.shape(), move || source(one))))
+        .collect();
     named(&sources, report)
 }
 
@@ -132,7 +143,9 @@ fn named(sources: &[(String, Source)], report: &mut Report) -> Result<Model> {
             *report = attempt;
             Ok(model)
         }
-        Err(_) => arrays::import(sources, report),
+        // What is damaged is not looked at twice.
+        Err(Error::Unsupported(_)) => arrays::import(sources, report),
+        Err(e) => Err(e),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::number::{Number, count};
 use crate::error::{Error, Result};
+use crate::kernel::pages;
 use std::fmt;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -30,39 +31,64 @@ fn malformed(what: impl fmt::Display) -> Error {
 /// Reads an array of any real number type, either byte order, C or Fortran layout.
 /// Errors: Malformed; Unsupported for complex, structured, text and object arrays.
 pub fn read(bytes: &[u8]) -> Result<Array> {
-    let lazy = Lazy::read(bytes)?;
-    let values = lazy.to_f32();
-    Ok(Array { shape: lazy.header.shape, values })
+    let layout = layout(bytes, bytes.len())?;
+    let values = layout.gather(|sink| {
+        sink(bytes);
+        Ok(())
+    })?;
+    Ok(Array { shape: layout.header.shape, values })
 }
 
-/// An array whose numbers are still bytes of the file.
+/// Where an array's numbers stand in its file, and how.
 #[derive(Debug)]
-pub struct Lazy<'a> {
+pub struct Layout {
     header: Header,
     number: Number,
     big_endian: bool,
-    data: &'a [u8],
+    start: usize,
 }
 
-impl<'a> Lazy<'a> {
+/// No header ends later than this.
+pub const HEAD: usize = 12 + MAX_HEADER;
+
+impl Layout {
+    /// From the beginning of a file of so many bytes, [`HEAD`] of them or all. Errors as [`read`].
+    pub fn read(bytes: &[u8], total: usize) -> Result<Layout> {
+        layout(bytes, total)
+    }
+
     /// Outermost dimension first.
     pub fn shape(&self) -> &[usize] {
         &self.header.shape
     }
 
-    /// The numbers in C order.
-    pub fn to_f32(&self) -> Vec<f32> {
-        let values = self.number.to_f32(self.data, self.big_endian);
-        if self.header.fortran { from_fortran(&self.header.shape, &values) } else { values }
-    }
-
-    /// Reads the header. Errors as [`read`].
-    pub fn read(bytes: &'a [u8]) -> Result<Lazy<'a>> {
-        lazy(bytes)
+    /// The numbers in C order, from all of the file's pieces one after the other.
+    pub fn gather(&self, pieces: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<()>) -> Result<Vec<f32>> {
+        let size = self.number.size();
+        let mut values = pages::room(count(&self.header.shape).unwrap_or_default());
+        let (mut skip, mut rest) = (self.start, Vec::with_capacity(size));
+        pieces(&mut |piece| {
+            let passed = skip.min(piece.len());
+            skip -= passed;
+            let mut piece = &piece[passed..];
+            if !rest.is_empty() {
+                let (head, tail) = piece.split_at((size - rest.len()).min(piece.len()));
+                rest.extend_from_slice(head);
+                piece = tail;
+                if rest.len() == size {
+                    self.number.append(&rest, self.big_endian, &mut values);
+                    rest.clear();
+                }
+            }
+            let whole = piece.len() / size * size;
+            self.number.append(&piece[..whole], self.big_endian, &mut values);
+            rest.extend_from_slice(&piece[whole..]);
+        })?;
+        Ok(if self.header.fortran { from_fortran(&self.header.shape, &values) } else { values })
     }
 }
 
-fn lazy(bytes: &[u8]) -> Result<Lazy<'_>> {
+fn layout(bytes: &[u8], total: usize) -> Result<Layout> {
     if !is_npy(bytes) {
         return Err(malformed("it does not start with NumPy's signature"));
     }
@@ -84,18 +110,17 @@ fn lazy(bytes: &[u8]) -> Result<Lazy<'_>> {
     let header = bytes.get(start..start + length).ok_or_else(truncated)?;
     let header = std::str::from_utf8(header).map_err(|_| malformed("the header is not text"))?;
     let header = Header::parse(header)?;
-    let (number, big) = dtype(&header.descr)?;
-    let data = &bytes[start + length..];
+    let (number, big_endian) = dtype(&header.descr)?;
+    let start = start + length;
+    let data = total.saturating_sub(start);
     let needs = count(&header.shape).and_then(|n| n.checked_mul(number.size()));
-    if needs != Some(data.len()) {
+    if needs != Some(data) {
         return Err(malformed(format_args!(
-            "{} bytes of data do not fit shape {:?} in `{}`",
-            data.len(),
-            header.shape,
-            header.descr
+            "{data} bytes of data do not fit shape {:?} in `{}`",
+            header.shape, header.descr
         )));
     }
-    Ok(Lazy { header, number, big_endian: big, data })
+    Ok(Layout { header, number, big_endian, start })
 }
 
 /// Writes float32 as version 1.0, C order. Error: Shape when the values do not fill the shape.

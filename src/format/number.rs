@@ -1,5 +1,6 @@
 //! Numbers as other programs store them, turned into float32.
 
+use crate::kernel::pages;
 use half::{bf16, f16};
 
 /// How one stored number is laid out.
@@ -85,7 +86,9 @@ impl Number {
     /// type's reader stays out of the engine's package.
     pub fn floats(self, bytes: &[u8]) -> Option<Vec<f32>> {
         fn each<const N: usize>(bytes: &[u8], to: impl Fn([u8; N]) -> f32) -> Option<Vec<f32>> {
-            Some(bytes.chunks_exact(N).map(|b| to(b.try_into().expect("chunks are exact"))).collect())
+            let mut out = pages::room(bytes.len() / N);
+            out.extend(bytes.chunks_exact(N).map(|b| to(b.try_into().expect("chunks are exact"))));
+            Some(out)
         }
         match self {
             Number::F16 => each(bytes, |b| f16::from_le_bytes(b).to_f32()),
@@ -98,15 +101,22 @@ impl Number {
 
     /// The numbers in `bytes` as float32, rounded where they need it; a last incomplete one is left out.
     pub fn to_f32(self, bytes: &[u8], big_endian: bool) -> Vec<f32> {
+        let mut out = pages::room(bytes.len() / self.size());
+        self.append(bytes, big_endian, &mut out);
+        out
+    }
+
+    /// The same behind what is there.
+    pub fn append(self, bytes: &[u8], big_endian: bool, out: &mut Vec<f32>) {
         macro_rules! read {
             ($t:ty, $to:expr) => {{
                 let to: fn($t) -> f32 = $to;
                 let exact = |b: &[u8]| b.try_into().expect("chunks are exact");
                 let chunks = bytes.chunks_exact(size_of::<$t>());
                 if big_endian {
-                    chunks.map(|b| to(<$t>::from_be_bytes(exact(b)))).collect()
+                    out.extend(chunks.map(|b| to(<$t>::from_be_bytes(exact(b)))));
                 } else {
-                    chunks.map(|b| to(<$t>::from_le_bytes(exact(b)))).collect()
+                    out.extend(chunks.map(|b| to(<$t>::from_le_bytes(exact(b)))));
                 }
             }};
         }

@@ -49,7 +49,7 @@ pub fn import(tensors: &[(String, Source)], report: &mut Report) -> Result<Model
             names.join(", ")
         )));
     };
-    Ok(build(architecture, &prefixes, &dict, report))
+    build(architecture, &prefixes, &dict, report)
 }
 
 /// The name without what wrappers put in front.
@@ -166,7 +166,12 @@ fn by_shape(a: &Architecture, tensors: &[(&str, &Source)]) -> Option<BTreeMap<St
     })
 }
 
-fn build(a: Architecture, prefixes: &BTreeMap<String, String>, dict: &Dict, report: &mut Report) -> Model {
+fn build(
+    a: Architecture,
+    prefixes: &BTreeMap<String, String>,
+    dict: &Dict,
+    report: &mut Report,
+) -> Result<Model> {
     let mut spec = a.spec;
     let mut weights = Weights::new();
     let mut used = BTreeSet::new();
@@ -175,7 +180,7 @@ fn build(a: Architecture, prefixes: &BTreeMap<String, String>, dict: &Dict, repo
         for (theirs, ours) in PARTS {
             let key = format!("{prefix}.{theirs}");
             if let Some(source) = dict.get(key.as_str()) {
-                let values = Values::F32((source.values)());
+                let values = Values::F32((source.values)()?);
                 weights.insert(format!("{}.{ours}", l.name), Weight { shape: source.shape.to_vec(), values });
                 used.insert(key);
             }
@@ -209,7 +214,7 @@ fn build(a: Architecture, prefixes: &BTreeMap<String, String>, dict: &Dict, repo
         "mean.torchvision",
         "mean and deviation are those of torchvision's own weights; training may have used others"
     ));
-    Model { spec, weights }
+    Ok(Model { spec, weights })
 }
 
 #[cfg(test)]

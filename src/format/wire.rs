@@ -2,6 +2,7 @@
 //! Encoding: protobuf.dev, "Encoding". Messages nest by calling [`Fields::new`] on a field's bytes.
 
 use crate::error::{Error, Result};
+use crate::kernel::pages;
 
 /// One field's value as it stands on the wire.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,6 +128,9 @@ impl<'a> Wire<'a> {
         match self {
             Wire::Fixed32(b) => to.push(f32::from_le_bytes(b)),
             Wire::Bytes(b) if b.len() % 4 == 0 => {
+                if to.is_empty() {
+                    *to = pages::room(b.len() / 4);
+                }
                 to.extend(b.chunks_exact(4).map(|c| f32::from_le_bytes(c.try_into().expect("exact"))))
             }
             _ => return Err(self.wrong("a run of floats")),

@@ -2,6 +2,8 @@
 //! borrow from the file; one is unpacked when it is asked for.
 
 use crate::error::{Error, Result};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -30,12 +32,11 @@ impl<'a> Entry<'a> {
         Ok(self.bytes)
     }
 
-    /// Its bytes, unpacked; what that takes is subtracted from `room`, in bytes. Errors: Limit; Malformed.
-    pub fn unpack(&self, name: &str, room: &mut usize) -> Result<Cow<'a, [u8]>> {
-        let Some((size, sum)) = self.deflated else { return Ok(self.bytes.into()) };
-        let damaged = |what: &str| malformed(&format!("`{name}` {what}"));
+    /// Bytes that it unpacks to; what is compressed is subtracted from `room` before it is unpacked. Errors: Limit; Malformed.
+    pub fn claim(&self, name: &str, room: &mut usize) -> Result<usize> {
+        let Some((size, _)) = self.deflated else { return Ok(self.bytes.len()) };
         if size / MOST_EXPANSION > self.bytes.len() {
-            return Err(damaged("claims more bytes than its compressed ones can hold"));
+            return Err(malformed(&format!("`{name}` claims more bytes than its compressed ones can hold")));
         }
         *room = room.checked_sub(size).ok_or_else(|| {
             Error::Limit(format!(
@@ -43,21 +44,57 @@ impl<'a> Entry<'a> {
                  save the arrays without compression"
             ))
         })?;
-        let mut out = Vec::new();
-        out.try_reserve_exact(size).map_err(|_| {
-            Error::Limit(format!("ZIP archive: there is no memory for `{name}`, {size} bytes"))
-        })?;
-        out.resize(size, 0);
-        let written = miniz_oxide::inflate::decompress_slice_iter_to_slice(
-            &mut out,
-            std::iter::once(self.bytes),
-            false,
-            true,
-        );
-        if written != Ok(size) || crc32fast::hash(&out) != sum {
-            return Err(damaged("does not unpack to what the directory says"));
+        Ok(size)
+    }
+
+    /// Its first bytes, so many or all. Error: Malformed.
+    pub fn head(&self, name: &str, n: usize) -> Result<Cow<'a, [u8]>> {
+        if self.deflated.is_none() {
+            return Ok(self.bytes[..n.min(self.bytes.len())].into());
         }
+        let mut out = Vec::new();
+        self.unpack(name, &mut |piece| {
+            out.extend_from_slice(&piece[..piece.len().min(n - out.len())]);
+            out.len() < n
+        })?;
         Ok(out.into())
+    }
+
+    /// Hands its bytes over piece by piece, unpacked through a window of 64 KB, as long as `sink` wants more; whoever takes
+    /// them all knows that size and sum are right. Error: Malformed.
+    pub fn unpack(&self, name: &str, sink: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
+        let Some((size, sum)) = self.deflated else {
+            sink(self.bytes);
+            return Ok(());
+        };
+        let damaged = || malformed(&format!("`{name}` does not unpack to what the directory says"));
+        let mut state = Box::new(DecompressorOxide::new());
+        let mut window = vec![0; 1 << 16];
+        let mut hasher = crc32fast::Hasher::new();
+        let (mut from, mut at, mut done) = (0, 0, 0usize);
+        loop {
+            let (status, read, written) = decompress(&mut state, &self.bytes[from..], &mut window, at, 0);
+            let piece = &window[at..at + written];
+            done += written;
+            if done > size {
+                return Err(damaged());
+            }
+            hasher.update(piece);
+            if !sink(piece) {
+                return Ok(());
+            }
+            from += read;
+            at = (at + written) % window.len();
+            match status {
+                TINFLStatus::Done => break,
+                TINFLStatus::HasMoreOutput if read + written > 0 => {}
+                _ => return Err(damaged()),
+            }
+        }
+        if done != size || hasher.finalize() != sum {
+            return Err(damaged());
+        }
+        Ok(())
     }
 }
 
@@ -177,22 +214,34 @@ mod tests {
     /// Python's: `a.weight` is 0…5 as 2×3, `zeros` a thousand zeros.
     const FILE: &[u8] = include_bytes!("../../tests/data/compressed.npz");
 
+    fn all(entry: &Entry, room: &mut usize) -> Result<Vec<u8>> {
+        let size = entry.claim("zeros", room)?;
+        let mut out = Vec::new();
+        entry.unpack("zeros", &mut |piece| {
+            out.extend_from_slice(piece);
+            true
+        })?;
+        assert_eq!(out.len(), size);
+        Ok(out)
+    }
+
     #[test]
     fn deflated_entries_are_unpacked() {
         let entries = read(FILE).unwrap();
         let mut room = 1 << 13;
-        let a = entries["a.weight.npy"].unpack("a", &mut room).unwrap();
+        let a = all(&entries["a.weight.npy"], &mut room).unwrap();
         assert_eq!(npy::read(&a).unwrap().values, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        let zeros = entries["zeros.npy"].unpack("zeros", &mut room).unwrap();
+        let zeros = all(&entries["zeros.npy"], &mut room).unwrap();
         assert_eq!(npy::read(&zeros).unwrap().values, [0.0; 1000]);
         assert_eq!(room, (1 << 13) - a.len() - zeros.len());
+        assert_eq!(*entries["zeros.npy"].head("zeros", 200).unwrap(), zeros[..200]);
     }
 
     #[test]
     fn each_fault_has_its_error() {
         let entry = read(FILE).unwrap()["zeros.npy"];
         let says = |entry: Entry, mut room: usize, kind: &str, what: &str| {
-            let e = entry.unpack("zeros", &mut room).unwrap_err();
+            let e = all(&entry, &mut room).unwrap_err();
             assert!(e.kind() == kind && e.message().contains(what), "{e:?}");
         };
         let (size, sum) = entry.deflated.unwrap();
@@ -217,8 +266,9 @@ mod tests {
     #[test]
     fn no_mutation_panics() {
         mutate::each(FILE, |bytes| {
-            for (name, entry) in read(bytes)? {
-                entry.unpack(&name, &mut (1 << 20))?;
+            for entry in read(bytes)?.values() {
+                all(entry, &mut (1 << 20))?;
+                entry.head("x", 100)?;
             }
             Ok(())
         });

@@ -14,6 +14,7 @@ pub mod elementwise;
 mod gemm;
 pub mod gradient;
 pub mod lrn;
+pub mod pages;
 pub(crate) mod parallel;
 pub mod pool;
 mod scratch;

@@ -19,8 +19,9 @@ const MOST_VALUES: usize = 1 << 31;
 pub(super) fn build(model: Model, keep: bool, folding: bool) -> Result<Net> {
     let Model { spec, mut weights } = model;
     let wiring = wiring(&spec)?;
-    let fingerprint = fingerprint(&spec, &wiring, &weights);
-    let broken = weights.values().map(Weight::broken).sum();
+    // Both read every weight: not where only the fit is in question.
+    let fingerprint = if keep { fingerprint(&spec, &wiring, &weights) } else { 0 };
+    let broken = if keep { weights.values().map(Weight::broken).sum() } else { 0 };
     let mut shapes = vec![spec.input.shape];
     let mut nodes = vec![Node {
         name: "data".into(),

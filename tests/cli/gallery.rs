@@ -69,6 +69,26 @@ fn parts_in_any_order_give_the_bytes_of_the_whole() {
     bench.text("gallery merge whole.safetensors --layers conv2 --output conv2.safetensors");
     bench.text("gallery build tiny in --layers conv2 --output alone.safetensors");
     assert!(bench.read("conv2.safetensors") == bench.read("alone.safetensors"));
+    // Layer by layer of one part, the other part whole: what both hold is joined, in whatever order.
+    for (part, layer) in [(1, "relu1"), (1, "conv2"), (2, "relu1"), (2, "conv2")] {
+        let line = format!("gallery merge part{part}.safetensors --layers {layer}");
+        bench.text(&format!("{line} --output {part}-{layer}.safetensors"));
+    }
+    bench.text("gallery merge part1.safetensors part2.safetensors --output both.safetensors");
+    let layers = "2-conv2.safetensors part1.safetensors 2-relu1.safetensors";
+    bench.text(&format!("gallery merge {layers} --output all.safetensors"));
+    assert!(bench.read("all.safetensors") == bench.read("both.safetensors"));
+    bench.text(&format!("gallery merge {layers} --layers conv2 --output all.safetensors"));
+    bench.text("gallery merge both.safetensors --layers conv2 --output conv2-both.safetensors");
+    assert!(bench.read("all.safetensors") == bench.read("conv2-both.safetensors"));
+    bench.fails(
+        "gallery merge part1.safetensors 2-relu1.safetensors --output x.safetensors",
+        &["relu1 and conv2 were searched over", "name layers"],
+    );
+    bench.fails(
+        "gallery merge part1.safetensors 2-relu1.safetensors --layers pool1 --output x.safetensors",
+        &["no layer “pool1”"],
+    );
     // More parts than files: the last ones are empty, and change nothing.
     bench.text("gallery build tiny in --shard 12/12 --output none.safetensors");
     bench.text("gallery merge none.safetensors whole.safetensors --output all.safetensors");

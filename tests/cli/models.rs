@@ -138,3 +138,53 @@ fn what_cannot_be_converted_is_refused() {
     bench.usage("convert models/tiny.safetensors --probe x.npy --output m.safetensors", "--half");
     assert_eq!(bench.read("m.safetensors"), b"untouched");
 }
+
+/// A tensor's message as the ONNX project stores test data: dimensions, float32, raw bytes.
+fn message(shape: &[u8], values: &[f32]) -> Vec<u8> {
+    let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let mut out: Vec<u8> = shape.iter().flat_map(|d| [0x08, *d]).chain([0x10, 1, 0x4a]).collect();
+    let mut n = raw.len();
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+    [out, raw].concat()
+}
+
+#[test]
+fn an_imported_network_is_compared_with_its_own_test_data() {
+    let bench = Bench::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/onnx/residual");
+    bench.write("net.onnx", &std::fs::read(format!("{folder}.onnx")).unwrap());
+    let bytes = std::fs::read(format!("{folder}.safetensors")).unwrap();
+    let file = unpool::format::safetensors::File::parse(&bytes).unwrap();
+    let values = |name: &str| file.tensors[name].number.to_f32(file.tensors[name].bytes, false);
+    let (x, mut y) = (values("x"), values("fc"));
+    let shape: Vec<u8> = file.tensors["x"].shape.iter().map(|d| *d as u8).collect();
+    let shape = &shape[shape.len() - 3..];
+    let line = "convert net.onnx --output m.safetensors";
+    assert!(!bench.text(line).contains("test data"));
+    for set in ["test_data_set_0", "test_data_set_1", "other"] {
+        std::fs::create_dir(bench.path(set)).unwrap();
+        bench.write(&format!("{set}/input_0.pb"), &message(&[&[1], shape].concat(), &x));
+        bench.write(&format!("{set}/output_0.pb"), &message(&[1, y.len() as u8], &y));
+        y[1] += 0.5;
+    }
+    let said = bench.text(line);
+    assert!(said.contains("note: test data `test_data_set_0`: all 5 numbers"), "{said}");
+    assert!(said.contains("look out: test data `test_data_set_1`: 1 of 5 numbers"), "{said}");
+    assert!(!said.contains("`other`"), "{said}");
+    let said = bench.text(&format!("{line} --test-data other"));
+    assert!(said.contains("`other`: 1 of 5") && !said.contains("set_0"), "{said}");
+    bench.write("other/input_0.pb", &message(shape, &x));
+    let said = bench.text(&format!("{line} --test-data other"));
+    assert!(
+        said.contains("note: test data `other` was not compared: ") && said.contains("channels"),
+        "{said}"
+    );
+    bench.write("other/input_0.pb", b"\x08");
+    let said = bench.text(&format!("{line} --test-data other"));
+    assert!(said.contains("not compared: input_0.pb"), "{said}");
+    bench.fails(&format!("{line} --test-data models"), &["models holds no output_0.pb"]);
+}

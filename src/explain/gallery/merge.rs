@@ -2,7 +2,8 @@
 
 use super::collect::{count, insert, settle};
 use crate::error::{Error, Result};
-use crate::format::gallery::Gallery;
+use crate::format::gallery::{Gallery, Layer};
+use std::collections::BTreeMap;
 
 /// Merges two galleries of different inputs.
 ///
@@ -68,6 +69,82 @@ fn check(a: &Gallery, b: &Gallery) -> Result<()> {
         ))),
         None => Ok(()),
     }
+}
+
+/// Galleries of which some hold only some of the layers → one of all of `layers`, or of all that any holds where none is named:
+/// layer by layer the galleries that hold it are merged. Layers come in the order of the gallery with most of them, others after
+/// it by name.
+///
+/// # Errors
+/// Those of [`merge`] and [`select`]; `Parameter` where the layers were not searched over equally many inputs.
+pub fn unite(all: Vec<Gallery>, layers: &[String]) -> Result<Gallery> {
+    let names = |g: &Gallery| g.layers.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
+    let Some(most) = all.iter().map(names).max_by_key(Vec::len) else {
+        return Err(Error::Parameter("there is no gallery to merge".into()));
+    };
+    if all.iter().all(|g| names(g) == most) {
+        let mut all = all.into_iter();
+        let first = all.next().map_or_else(|| Err(Error::Parameter("no gallery".into())), Ok)?;
+        let whole = all.try_fold(first, merge)?;
+        return if layers.is_empty() { Ok(whole) } else { select(whole, layers) };
+    }
+    let place = |l: &str| (most.iter().position(|m| m == l).unwrap_or(usize::MAX), l.to_owned());
+    let mut wanted: Vec<String> =
+        if layers.is_empty() { all.iter().flat_map(names).collect() } else { layers.to_vec() };
+    wanted.sort_by_key(|l| place(l));
+    wanted.dedup();
+    let mut whole: Option<Gallery> = None;
+    for name in &wanted {
+        let only = std::slice::from_ref(name);
+        let mut holders = all.iter().filter(|g| names(g).contains(name));
+        let first = select(holders.next().unwrap_or(&all[0]).clone(), only)?;
+        let layer = holders.try_fold(first, |a, b| merge(a, select(b.clone(), only)?))?;
+        whole = Some(match whole {
+            None => layer,
+            Some(before) => join(before, layer)?,
+        });
+    }
+    whole.ok_or_else(|| Error::Parameter("the galleries hold no layer; build them anew".into()))
+}
+
+/// Other layers of the same inputs beside those that there are.
+fn join(mut a: Gallery, b: Gallery) -> Result<Gallery> {
+    let (x, y) = (&a.header, &b.header);
+    if x != y {
+        let (one, other) = (&a.layers[0].name, &b.layers[0].name);
+        if (&x.model, &x.weights, x.top, x.scales) != (&y.model, &y.weights, y.top, y.scales) {
+            return Err(Error::Parameter(format!(
+                "the galleries cannot be merged: {one} and {other} were not searched alike (network, weights, entries or windows \
+                 differ); build them alike"
+            )));
+        }
+        return Err(Error::Parameter(format!(
+            "the galleries cannot be merged: layers {one} and {other} were searched over {} and {} inputs, with {} and {} skipped; \
+             give galleries that hold the same layers, or name layers that all of them hold",
+            x.searched, y.searched, x.skipped, y.skipped
+        )));
+    }
+    let mut numbers: BTreeMap<String, usize> =
+        a.photos.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
+    let mut new = Vec::with_capacity(b.photos.len());
+    for photo in b.photos {
+        let i = *numbers.entry(photo.name.clone()).or_insert(a.photos.len());
+        if i == a.photos.len() {
+            a.photos.push(photo);
+        } else if a.photos[i] != photo {
+            return Err(Error::Parameter(format!(
+                "the galleries cannot be merged: {} has one size in one and another in another; an input counts once",
+                photo.name
+            )));
+        }
+        new.push(i as u32);
+    }
+    for Layer { name, mut maps } in b.layers {
+        maps.iter_mut().flat_map(|m| &mut m.entries).for_each(|e| e.photo = new[e.photo as usize]);
+        a.layers.push(Layer { name, maps });
+    }
+    settle(&mut a);
+    Ok(a)
 }
 
 /// The part of a gallery that belongs to some of its layers.

@@ -14,7 +14,7 @@ mod search;
 pub use crate::format::gallery::{Entry, Gallery, Header, Map, Photo};
 pub use cell::{Cell, cell, cells, field, window, window_of};
 pub use collect::{add, empty, settle};
-pub use merge::{merge, select};
+pub use merge::{merge, select, unite};
 pub use rank::{Rank, found, rank, ranks};
 pub use search::{Found, Peak, Search};
 

@@ -10,6 +10,7 @@ mod graph;
 mod lrn;
 mod ops;
 mod proto;
+pub mod test_data;
 #[cfg(test)]
 mod tests;
 

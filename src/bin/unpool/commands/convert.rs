@@ -3,11 +3,12 @@
 use super::args::{finite, positive, safetensors};
 use super::input::{self, read_file, read_text};
 use super::model::MAX_FILE;
-use super::{Outcome, half, output};
+use super::{Outcome, half, output, self_test};
 use clap::ValueEnum;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use unpool::Error;
 use unpool::format::{self, Options};
 use unpool::net::Net;
@@ -49,6 +50,9 @@ pub struct Args {
     /// Megabytes that the network's numbers may take [default: 2000]
     #[arg(long, value_name = "MB")]
     limit: Option<usize>,
+    /// What an ONNX file was tested with: folders of input_0.pb and output_0.pb [default: test_data_set_* beside it]
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    test_data: Vec<PathBuf>,
     /// Short name
     #[arg(long)]
     name: Option<String>,
@@ -114,7 +118,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
         input,
         limit: args.limit.map(|mb| mb.saturating_mul(1_000_000)),
     };
-    let (mut model, report) = format::convert(&bytes, &options).map_err(|e| e.at(&place))?;
+    let (mut model, mut report) = format::convert(&bytes, &options).map_err(|e| e.at(&place))?;
     drop(bytes);
     let mut rounding = None;
     if args.half {
@@ -122,6 +126,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
         let probes = args.probe.iter().map(probe).collect::<unpool::Result<Vec<_>>>()?;
         rounding = Some(half::store(&mut model, &probes).map_err(|e| e.at(&place))?);
     }
+    let tests = self_test::folders(&args.file, &args.test_data)?;
     let name = model.spec.name.clone();
     let mut size = 0;
     let model = std::cell::Cell::new(Some(model));
@@ -137,7 +142,15 @@ pub fn main(args: &Args, json: bool) -> Outcome {
             Ok(())
         },
         // What stands under the name can be run: shapes and weights fit. The network takes the weights over.
-        || Net::check(model.take().expect("checked once")).map_err(|e| e.at(&place)),
+        || {
+            let model = model.take().expect("checked once");
+            if tests.is_empty() {
+                return Net::check(model).map_err(|e| e.at(&place));
+            }
+            let net = Arc::new(Net::new(model).map_err(|e| e.at(&place))?);
+            tests.iter().for_each(|folder| self_test::run(&net, folder, &mut report));
+            Ok(())
+        },
     )?;
     let written = args.output.display().to_string();
     if json {

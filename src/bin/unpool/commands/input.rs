@@ -116,6 +116,7 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
     if size <= limit && bytes.try_reserve_exact(size as usize + 1).is_err() {
         return Err(Error::Limit(format!("{} does not fit this machine's memory", path.display())));
     }
+    unpool::kernel::pages::prepare(&mut bytes);
     // `take` also bounds what has no size, such as a pipe.
     file.take(limit + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if size.max(bytes.len() as u64) > limit {

@@ -16,6 +16,7 @@ mod occlude;
 mod output;
 mod project;
 mod run;
+mod self_test;
 mod serve;
 mod sparse;
 mod train;

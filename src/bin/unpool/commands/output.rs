@@ -75,9 +75,16 @@ pub fn file_if(
     if let Some(m) = there {
         f.set_permissions(m.permissions()).map_err(cannot)?;
     }
-    write(&mut f).and_then(|()| f.sync_all()).map_err(cannot)?;
+    write(&mut f).map_err(cannot)?;
+    // The disk takes its time: what is in doubt is looked at meanwhile.
+    let (synced, checked) = std::thread::scope(|s| {
+        let synced = s.spawn(|| f.sync_all());
+        let checked = check();
+        (synced.join(), checked)
+    });
+    synced.unwrap_or_else(|_| Err(std::io::Error::other("the writing thread ended"))).map_err(cannot)?;
     drop(f);
-    check()?;
+    checked?;
     fs::rename(&beside.0, &target).map_err(cannot)
 }
 

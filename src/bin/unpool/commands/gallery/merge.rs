@@ -9,7 +9,7 @@ use unpool::explain::gallery;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Galleries of parts of a set
+    /// Galleries of parts of a set; of layers that only some hold, those are merged
     #[arg(required = true, value_name = "G")]
     galleries: Vec<PathBuf>,
     /// Keep only these layers
@@ -21,13 +21,8 @@ pub struct Args {
 }
 
 pub fn main(args: &Args, json: bool) -> Outcome {
-    let mut all = read(&args.galleries[0])?;
-    for path in &args.galleries[1..] {
-        all = gallery::merge(all, read(path)?).map_err(|e| e.at(&path.display().to_string()))?;
-    }
-    if !args.layers.is_empty() {
-        all = gallery::select(all, &args.layers)?;
-    }
+    let all = args.galleries.iter().map(|path| read(path)).collect::<unpool::Result<Vec<_>>>()?;
+    let all = gallery::unite(all, &args.layers)?;
     write(&args.output, &all)?;
     let header = &all.header;
     if json {
