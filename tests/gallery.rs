@@ -5,7 +5,8 @@ mod common;
 use common::{Random, spec_and_tensors};
 use std::sync::Arc;
 use unpool::explain::gallery::{
-    Found, Gallery, Peak, Search, add, cell, empty, is_dead, merge, rank, ranks, settle,
+    Entry, Found, Gallery, Peak, Search, add, cell, cells, empty, is_dead, merge, rank, ranks, see, settle,
+    together,
 };
 use unpool::format::gallery::{bin_range, read, write};
 use unpool::format::safetensors::File;
@@ -91,6 +92,44 @@ fn entries_are_found_again_and_foreign_ones_are_noticed() {
     let e = gallery.layers[0].maps[0].entries[0];
     let refused = cell(&gallery, &net, node, 0, &e, &small).map(|_| ()).unwrap_err();
     assert!(refused.kind() == "Parameter" && refused.message().contains("20×20"), "{refused}");
+}
+
+#[test]
+fn entries_that_share_a_window_share_its_pass_where_that_is_less_work() {
+    let (net, photos, _) = reference();
+    let entry = |photo, window, at| Entry { photo, window, at, value: 0.0 };
+    let low = net.find("relu_conv1").unwrap();
+    let groups = |node, entries: &[Entry]| together(&net, node, entries).unwrap();
+    // Of a low layer only neighbours, of a high one all of a window.
+    let entries = [
+        entry(0, 0, [0, 0]),
+        entry(1, 0, [0, 0]),
+        entry(0, 0, [0, 1]),
+        entry(0, 1, [0, 0]),
+        entry(0, 0, [12, 12]),
+    ];
+    assert_eq!(groups(low, &entries), [vec![0, 2], vec![1], vec![3], vec![4]]);
+    let high = net.find("fire9/concat").unwrap();
+    let entries = [entry(0, 0, [0, 0]), entry(0, 0, [1, 1]), entry(2, 0, [0, 0])];
+    assert_eq!(groups(high, &entries), [vec![0, 1], vec![2]]);
+    // Together they are what each is alone, to the bit.
+    let search = Search::new(net.clone(), &["fire4/concat".into()], 3, 1).unwrap();
+    let mut gallery = empty(&search);
+    photos.iter().enumerate().for_each(|(i, p)| add(&mut gallery, &name(i), &search.photo(p).unwrap()));
+    settle(&mut gallery);
+    let node = net.find("fire4/concat").unwrap();
+    let all = gallery.layers[0].maps.iter().enumerate().filter(|(_, map)| !is_dead(map));
+    let first: Vec<(usize, Entry)> = all
+        .flat_map(|(m, map)| map.entries.iter().map(move |e| (m, *e)))
+        .filter(|(_, e)| e.photo == 0)
+        .collect();
+    assert!(first.len() > 1);
+    let photo = &photos[gallery.photos[0].name[7..9].parse::<usize>().unwrap()];
+    let (_, input) = see(&gallery, &net, &first[0].1, photo).unwrap();
+    for ((m, e), both) in first.iter().zip(cells(&net, node, input, &first).unwrap()) {
+        let (_, alone) = cell(&gallery, &net, node, *m, e, photo).unwrap();
+        assert!(both.projection == alone.projection && both.value == alone.value, "map {m} {e:?}");
+    }
 }
 
 /// A search whose maxima are made up, with many ties.

@@ -160,7 +160,14 @@ export function requests({ SLICE, find, keep, turn, grab, finish, engine }) {
     galleryLayer: (_, handle, layer) => gallery(handle).layer(layer),
     galleryHistogram: (_, handle, layer, map) => gallery(handle).histogram(layer, map),
     galleryBytes: (_, handle) => gallery(handle).bytes(),
-    galleryMerge: (_, one, other) => handed(gallery(one).merge(gallery(other))),
+    // The binding takes the others; the caller's own stay.
+    galleryMerge: (_, one, others, layers) =>
+      handed(
+        gallery(one).merge(
+          others.map((/** @type {number} */ other) => gallery(other).copy()),
+          layers,
+        ),
+      ),
 
     async galleryCell(call, handle, asked, sent) {
       const photo = await photoOf(handle, asked.index, sent);
@@ -187,7 +194,7 @@ export function requests({ SLICE, find, keep, turn, grab, finish, engine }) {
 
     galleryStart(_, net, { layers, top, windows, into, from }) {
       // The binding takes what it goes on with; the caller's own stays.
-      const old = into ? find(net, 'net').gallery(gallery(into).bytes()) : undefined;
+      const old = into ? gallery(into).copy() : undefined;
       const job = find(net, 'net').galleryJob(layers, top, windows, old);
       /** @type {Build} */
       const build = { job, files: new Map(), next: from, most: QUEUE, ahead: [], free: () => job.free() };

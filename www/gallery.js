@@ -216,14 +216,15 @@ export class Gallery {
     return this.#line.call(op, [...args, photo], { signal });
   }
 
-  /** @param {Gallery} other @returns {Promise<Gallery>} */
-  async merge(other) {
-    if (!(other instanceof Gallery)) throw fail('Parameter', 'merge() takes another gallery.');
-    const made = await this.#line.call('galleryMerge', [this.#handle, other.#handle]);
-    const theirs = new Set(other.info.photos.map(({ name }) => name));
-    return new Gallery(this.#line, this.#net, made, (name) =>
-      theirs.has(name) ? other.#find(name) : this.#find(name),
-    );
+  /** @param {Gallery | Gallery[]} others @param {{ layers?: string[] }} [options] @returns {Promise<Gallery>} */
+  async merge(others, { layers = [] } = {}) {
+    const all = [others].flat();
+    if (!all.every((one) => one instanceof Gallery)) throw fail('Parameter', 'merge() takes other galleries.');
+    const wanted = layers.map((one) => check.text(one, 'layers'));
+    const handles = all.map((one) => one.#handle);
+    const made = await this.#line.call('galleryMerge', [this.#handle, handles, wanted]);
+    const finders = new Map(all.flatMap((one) => one.info.photos.map(({ name }) => [name, one.#find])));
+    return new Gallery(this.#line, this.#net, made, (name) => (finders.get(name) ?? this.#find)(name));
   }
 
   /** @returns {Promise<Uint8Array>} */

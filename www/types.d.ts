@@ -360,8 +360,11 @@ export class Gallery {
   ): Promise<GalleryPatch>;
   /** The whole forward pass of what an entry's window shows. */
   trace(layer: string, map: number, entry: number, options?: { signal?: AbortSignal }): Promise<Trace>;
-  /** Both as one; they must have been built alike, from different photos. */
-  merge(other: Gallery): Promise<Gallery>;
+  /**
+   * All as one; they must have been built alike, from different photos. `layers`: only these. Of layers that only some hold,
+   * those are merged.
+   */
+  merge(others: Gallery | Gallery[], options?: { layers?: string[] }): Promise<Gallery>;
   /** As a file, the same that the command line writes. */
   bytes(): Promise<Uint8Array>;
   close(): void;
@@ -497,6 +500,14 @@ export interface ImportErrand {
     std?: number[];
     order?: 'rgb' | 'bgr';
   };
+  /** Files of test data: what goes in, what should come out; or none. */
+  tests: Blob[];
+}
+
+/** A tensor of test data, the batch first. */
+export interface ImportTest {
+  shape: number[];
+  data: Float32Array<ArrayBuffer>;
 }
 
 /** One thing that an import did: a sentence and what fills its blanks; in the page's words under `import.line.CODE`. */
@@ -528,7 +539,7 @@ export interface ImportReport {
 /** What the importer tells: bytes read, then the network as a file of ours, or an error. */
 export interface ImportNews {
   progress?: number;
-  done?: { report: ImportReport; hash: string; file: Blob };
+  done?: { report: ImportReport; hash: string; file: Blob; tests: ImportTest[] };
   error?: { name: string; message: string };
 }
 

@@ -4,6 +4,8 @@
 //! file's size is held.
 
 use crate::error::{Error, Result};
+use crate::format::convert::LIMIT;
+use crate::format::onnx::test_data;
 use crate::format::{self, Options, model};
 use crate::spec::Order;
 use crate::tensor::Shape;
@@ -23,6 +25,14 @@ struct Request {
     order: Option<Order>,
     input: Option<Shape>,
     limit: Option<usize>,
+}
+
+/// A tensor of test data (`input_0.pb`): its dimensions, and its numbers in C order.
+#[wasm_bindgen(js_name = testData)]
+pub fn test_data(bytes: &[u8]) -> std::result::Result<js_sys::Array, JsValue> {
+    let data = test_data::read(bytes, LIMIT).map_err(thrown)?;
+    let dims: js_sys::Array = data.dims.iter().map(|d| JsValue::from(*d as f64)).collect();
+    Ok(js_sys::Array::of2(&dims, &js_sys::Float32Array::from(data.values.as_slice())))
 }
 
 /// A file on its way in, then a network on its way out.

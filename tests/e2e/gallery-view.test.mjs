@@ -1,6 +1,7 @@
 // The Gallery view: walls of maps, one map large, the visitor's rank, and a gallery of the visitor's own photos.
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -119,6 +120,17 @@ test('a folder is searched, kept, saved, opened again and shown with the others'
   assert.equal(file.suggestedFilename(), 'squeezenet-gallery.safetensors');
   const path = join(folder, 'saved.safetensors');
   await file.saveAs(path);
+
+  // With the page's, as one file: the very bytes that the command line makes of both.
+  const both = page.waitForEvent('download');
+  await page.locator('[data-own=both]').click();
+  await (await both).saveAs(join(folder, 'both.safetensors'));
+  const galleries = fileURLToPath(new URL('../../dist/models/galleries/squeezenet/', import.meta.url));
+  const parts = readdirSync(galleries).map((name) => join(galleries, name));
+  const unpool = fileURLToPath(new URL('../../target/release/unpool', import.meta.url));
+  const merged = join(folder, 'merged.safetensors');
+  execFileSync(unpool, ['gallery', 'merge', path, ...parts, '--output', merged]);
+  assert.ok(readFileSync(merged).equals(readFileSync(join(folder, 'both.safetensors'))));
 
   // In a later session it is still there; with the page's, the same photo stands twice among the strongest.
   await page.reload();

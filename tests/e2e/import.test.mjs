@@ -55,6 +55,51 @@ test('an ONNX network is reported, adjusted, kept and found again', async (t) =>
   await eventually(async () => assert.equal(await list.getByText(/residual · /).count(), 0));
 });
 
+/** An array of a safetensors file. @param {Buffer} bytes @param {string} name */
+function array(bytes, name) {
+  const length = Number(bytes.readBigUInt64LE(0));
+  const { shape, data_offsets } = JSON.parse(bytes.toString('utf8', 8, 8 + length))[name];
+  return { shape, raw: bytes.subarray(8 + length + data_offsets[0], 8 + length + data_offsets[1]) };
+}
+
+/** A tensor's message as the ONNX project stores test data. @param {number[]} shape @param {Buffer} raw float32 */
+function message(shape, raw) {
+  const head = [...shape.flatMap((d) => [8, d]), 16, 1, 0x4a];
+  let n = raw.length;
+  for (; n >= 128; n >>= 7) head.push((n & 127) | 128);
+  return Buffer.concat([Buffer.from([...head, n]), raw]);
+}
+
+test('a network is compared with the test data dropped beside it', async (t) => {
+  const page = await visit(t, site);
+  await ready(page);
+  const fixture = readFileSync(file('onnx/residual.safetensors'));
+  const [x, y] = [array(fixture, 'x'), array(fixture, 'fc')];
+  const shape = x.shape.slice(-3);
+  const wrong = Buffer.from(y.raw);
+  wrong.writeFloatLE(wrong.readFloatLE(4) + 0.5, 4);
+  const give = (/** @type {Buffer} */ input, /** @type {Buffer} */ output) =>
+    page.getByLabel('Model file', { exact: true }).setInputFiles(
+      [
+        { name: 'net.onnx', buffer: readFileSync(file('onnx/residual.onnx')) },
+        { name: 'input_0.pb', buffer: input },
+        { name: 'output_0.pb', buffer: message([1, 5], output) },
+      ].map((one) => ({ ...one, mimeType: 'application/octet-stream' })),
+    );
+  const dialog = page.getByRole('dialog', { name: 'net' });
+  const cases = /** @type {const} */ ([
+    [message([1, ...shape], x.raw), y.raw, /all 5 numbers of the output are the file/],
+    [message([1, ...shape], x.raw), wrong, /1 of 5 numbers of the output are not the file/],
+    [message(shape, x.raw), y.raw, /not compared: .*channels/],
+  ]);
+  for (const [input, output, words] of cases) {
+    await give(input, output);
+    await dialog.getByText(words).waitFor();
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  }
+});
+
 test('weights that are no numbers are loaded and reported, in Russian too, and the page goes on', async (t) => {
   // NaN in a bias of the last layer: everything below it works, the prediction is none.
   const bytes = readFileSync(file('onnx/residual.onnx'));

@@ -2,7 +2,7 @@
 
 import { t } from '../words.js';
 import { forget, keep, keepPhotos, kept, keptPhoto } from './gallery-keep.js';
-import { credits } from './gallery-source.js';
+import { credits, sourceOf } from './gallery-source.js';
 
 /** @typedef {import('../types.d.ts').Net} Net */
 /** @typedef {import('../types.d.ts').Gallery} Gallery */
@@ -26,6 +26,7 @@ export class Build extends EventTarget {
   /** Files of the folder that are no pictures. */ others = 0;
   /** A key of text/ with its values: what the visitor must know. @type {{ key: string, values: Record<string, string | number> } | undefined} */ note;
   /** What there is so far. @type {Gallery | undefined} */ gallery;
+  /** Whether the page has galleries of this network, too. */ beside = false;
   /** Counts the galleries, so that views see a new one. */ version = 0;
 
   /** @type {Net | undefined} */ #net;
@@ -45,6 +46,11 @@ export class Build extends EventTarget {
     this.#abort.abort();
     this.#net = net;
     this.#reset();
+    const files = await sourceOf(net)
+      .shipped()
+      .catch(() => ({})); // the wall tells of it
+    if (net !== this.#net) return;
+    this.beside = Object.keys(files).length > 0;
     // A browser that keeps nothing has kept nothing.
     const old = await kept(net.info.name).catch(() => undefined);
     try {
@@ -59,7 +65,7 @@ export class Build extends EventTarget {
       this.phase = this.done < this.total ? 'partly' : 'done';
       this.#tell();
     } catch (error) {
-      if (net === this.#net) this.#say('gal.own.kept', { message: /** @type {Error} */ (error).message });
+      if (net === this.#net) this.say('gal.own.kept', { message: /** @type {Error} */ (error).message });
     }
   }
 
@@ -116,8 +122,8 @@ export class Build extends EventTarget {
     }
     this.#keeping = new AbortController();
     keepPhotos(net.info.name, photos, this.#keeping.signal).then(
-      (fit) => fit || this.#say('gal.own.many', {}),
-      () => this.#say('gal.own.full', {}),
+      (fit) => fit || this.say('gal.own.many', {}),
+      () => this.say('gal.own.full', {}),
     );
     await this.resume();
   }
@@ -146,7 +152,7 @@ export class Build extends EventTarget {
       }
     } catch (error) {
       const { name, message } = /** @type {Error} */ (error);
-      if (name !== 'Aborted') this.#say('gal.own.failed', { message });
+      if (name !== 'Aborted') this.say('gal.own.failed', { message });
     }
     if (build !== this.#build) return;
     this.done = build.done;
@@ -169,7 +175,7 @@ export class Build extends EventTarget {
       await keep({ model: net.info.name, bytes, names: this.#names, done: this.done });
     } catch (error) {
       const { name, message } = /** @type {Error} */ (error);
-      this.#say(name === 'QuotaExceededError' ? 'gal.own.full' : 'gal.own.failed', { message });
+      this.say(name === 'QuotaExceededError' ? 'gal.own.full' : 'gal.own.failed', { message });
     }
   }
 
@@ -189,7 +195,7 @@ export class Build extends EventTarget {
       this.#names = [];
       this.version += 1;
       this.#tell();
-      await keep({ model: net.info.name, bytes, names: [], done: 0 }).catch(() => this.#say('gal.own.full', {}));
+      await keep({ model: net.info.name, bytes, names: [], done: 0 }).catch(() => this.say('gal.own.full', {}));
     } catch (error) {
       this.#fail('gal.own.file', { name: file.name, message: /** @type {Error} */ (error).message });
     }
@@ -200,11 +206,11 @@ export class Build extends EventTarget {
     this.#abort.abort();
     const model = this.#net?.info.name ?? '';
     this.#reset();
-    await forget(model).catch((error) => this.#say('gal.own.stays', { message: error.message }));
+    await forget(model).catch((error) => this.say('gal.own.stays', { message: error.message }));
   }
 
   /** @param {string} key @param {Record<string, string | number>} values */
-  #say(key, values) {
+  say(key, values) {
     this.note = { key, values };
     this.#tell();
   }
@@ -212,6 +218,6 @@ export class Build extends EventTarget {
   /** What was there stays. @param {string} key @param {Record<string, string | number>} values */
   #fail(key, values) {
     if (!this.gallery) this.phase = 'failed';
-    this.#say(key, values);
+    this.say(key, values);
   }
 }

@@ -3,6 +3,7 @@
 import { number, rich, t } from '../words.js';
 import { download, find } from './dom.js';
 import { chosen, dropped, isGallery, isMany } from './gallery-files.js';
+import { sourceOf } from './gallery-source.js';
 
 /** @typedef {import('./gallery.js').Scene} Scene */
 
@@ -40,7 +41,8 @@ export class Own {
       open: () => file.click(),
       stop: () => build.stop(),
       resume: () => build.resume(),
-      save: () => this.#save().catch((error) => scene.session.report(error)),
+      save: () => this.#save(this.#build.gallery, 'gallery'),
+      both: () => this.#both(),
       forget: () => {
         build.forget();
         scene.store.set({ pool: 'shipped' });
@@ -103,11 +105,31 @@ export class Own {
       .catch((error) => this.#scene.session.report(error));
   }
 
-  async #save() {
-    const { gallery } = this.#build;
-    if (!gallery) return;
-    const bytes = await gallery.bytes();
-    download(/** @type {BlobPart} */ (bytes), 'application/octet-stream', `${gallery.info.model}-gallery.safetensors`);
+  /** @param {import('../types.d.ts').Gallery | undefined} gallery @param {string} what */
+  async #save(gallery, what) {
+    try {
+      const bytes = await gallery?.bytes();
+      if (bytes)
+        download(
+          /** @type {BlobPart} */ (bytes),
+          'application/octet-stream',
+          `${gallery?.info.model}-${what}.safetensors`,
+        );
+    } catch (error) {
+      this.#scene.session.report(/** @type {Error} */ (error));
+    }
+  }
+
+  /** With the page's galleries, as one file. */
+  async #both() {
+    const { net } = this.#scene.session;
+    try {
+      const merged = net && (await sourceOf(net).both());
+      await this.#save(merged, 'gallery-both');
+      merged?.close();
+    } catch (error) {
+      this.#build.say('gal.own.apart', { message: /** @type {Error} */ (error).message });
+    }
   }
 
   update() {
@@ -131,7 +153,7 @@ export class Own {
       resume: phase === 'stopped',
     };
     const has = Boolean(build.gallery) && phase !== 'running';
-    for (const [act, on] of Object.entries({ ...open, save: has, forget: has }))
+    for (const [act, on] of Object.entries({ ...open, save: has, both: has && build.beside, forget: has }))
       find(this.#panel, `[data-own=${act}]`).hidden = !on;
     const says = find(this.#panel, '[data-own-note]');
     says.hidden = !note;

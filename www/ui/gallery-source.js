@@ -176,6 +176,15 @@ class Source {
     );
   }
 
+  /** The visitor's own and those beside the page as one, of the layers that both have. @returns {Promise<Gallery | undefined>} */
+  async both() {
+    const { own } = this;
+    const files = await this.shipped();
+    const layers = (own?.info.layers ?? []).map(({ name }) => name).filter((name) => files[name]);
+    if (!own || !layers.length) return undefined;
+    return own.merge(await Promise.all(layers.map((name) => this.#file(files[name]))), { layers });
+  }
+
   /**
    * The gallery of a layer, or of the one whose maps it passes on.
    * @param {string} name

@@ -11,10 +11,10 @@ import { form } from './import-form.js';
 import { watchPreparation } from './import-preparation.js';
 
 /** @import { Session } from '../session.js' */
-/** @import { ImportErrand, ImportLine, ImportNews, ImportReport } from '../types.d.ts' */
+/** @import { ImportErrand, ImportLine, ImportNews, ImportReport, ImportTest } from '../types.d.ts' */
 
 const RESET = { layer: '', map: '', at: '', step: '', channel: '' };
-/** Reports of this visit, by network. @type {Map<string, { report: ImportReport, file: string, kept: boolean }>} */
+/** Reports of this visit, by network, with the test data that came with it. @type {Map<string, { report: ImportReport, file: string, kept: boolean, tests: ImportTest[] }>} */
 const reports = new Map();
 let styled = false;
 
@@ -58,12 +58,12 @@ export function converted(session, files) {
 }
 
 /**
- * Converts the file; what belongs to it (a prototxt, class names) may lie beside it.
+ * Converts the file; what belongs to it (a prototxt, class names, ONNX test data) may lie beside it.
  * @param {File[]} files @param {AbortSignal} signal @param {(done: number, total: number) => void} onprogress
  * @returns {Promise<string>} how it is called in the hash
  */
 async function receive(files, signal, onprogress) {
-  const main = files.find(({ name }) => !['prototxt', 'txt', 'json'].includes(ending(name))) ?? files[0];
+  const main = files.find(({ name }) => !['prototxt', 'txt', 'json', 'pb'].includes(ending(name))) ?? files[0];
   const beside = (/** @type {string[]} */ ...kinds) =>
     files.find((file) => file !== main && kinds.includes(ending(file.name)));
   const memory = /** @type {{ deviceMemory?: number }} */ (navigator).deviceMemory ?? 4;
@@ -75,11 +75,14 @@ async function receive(files, signal, onprogress) {
     prototxt: await beside('prototxt')?.text(),
     labels: await beside('txt', 'json')?.text(),
   };
-  const { report, hash, file } = await errand({ file: main, options }, main.size, signal, onprogress);
+  const tests = ['input_0.pb', 'output_0.pb'].flatMap((name) => files.find((file) => file.name === name) ?? []);
+  const work = { file: main, options, tests: tests.length === 2 ? tests : [] };
+  const done = await errand(work, main.size, signal, onprogress);
+  const { report, hash, file } = done;
   const name = main.name.replace(/\.[^.]*$/, '');
   const id = idOf(name, hash);
   here.set(id, file);
-  reports.set(id, { report, file: main.name, kept: await save(id, file) });
+  reports.set(id, { report, file: main.name, kept: await save(id, file), tests: done.tests });
   return id;
 }
 
@@ -158,6 +161,7 @@ export function show(session, id) {
   find(box, '.title').textContent = t('import.title', { name: id.split('~')[0] });
   const body = find(box, '[data-import]');
   const test = el('p', { class: 'say', 'data-test': '' }, t('import.test.wait'));
+  const data = el('p', { class: 'say', 'data-test-data': '', hidden: !entry?.tests.length });
   const facts = entry
     ? [
         el(
@@ -187,7 +191,7 @@ export function show(session, id) {
   const supply = el('div');
   body.replaceChildren(
     ...facts,
-    el('section', {}, el('h3', {}, t('import.test')), test),
+    el('section', {}, el('h3', {}, t('import.test')), test, data),
     supply,
     ...more,
     el('section', { 'data-kept': '' }),
@@ -196,6 +200,7 @@ export function show(session, id) {
   if (!box.open) box.showModal();
   // What the form begins with is known when the network has been loaded.
   selfTest(session, id, test)
+    .then(() => (entry?.tests.length ? testData(session, id, entry.report.output, entry.tests, data) : undefined))
     .catch((error) => session.report(error))
     .then(() => supply.replaceChildren(form(session, id, (spec) => change(session, id, spec))));
 }
@@ -222,6 +227,23 @@ async function selfTest(session, id, line) {
   });
   if (!top) return line.append(' ', t('import.broken.none'));
   line.textContent = top.map(({ label, p }) => `${label} ${number(100 * p, { digits: 1 })} %`).join(', ');
+}
+
+/** The network's answer to its own test data. @param {Session} session @param {string} id @param {string} output its layer @param {ImportTest[]} tests what goes in, what should come out @param {HTMLElement} line */
+async function testData(session, id, output, [input, wanted], line) {
+  const net = session.good.model === id ? session.net : undefined;
+  if (!net) return;
+  line.textContent = t('import.test.wait');
+  try {
+    const { agreement } = await import('./import-test.js');
+    const found = await agreement(net, output || (net.info.layers.at(-1)?.name ?? ''), input, wanted);
+    line.classList.toggle('is-wrong', found.off > 0);
+    line.textContent = t(found.off ? 'import.test.differs' : 'import.test.same', {
+      ...{ off: found.off, n: found.n, largest: found.largest.toExponential(1) },
+    });
+  } catch (error) {
+    line.textContent = t('import.test.not', { message: /** @type {Error} */ (error).message });
+  }
 }
 
 /** @param {Session} session @param {HTMLElement} place */

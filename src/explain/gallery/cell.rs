@@ -82,12 +82,64 @@ pub fn cell(
     entry: &Entry,
     picture: &Picture,
 ) -> Result<(Picture, Cell)> {
+    let (seen, input) = see(gallery, net, entry, picture)?;
+    let trace = pass(net, node, input, std::iter::once(entry))?;
+    Ok((seen, from_trace(&trace, node, map, entry)?))
+}
+
+/// What the network sees of an entry's photo, as pixels and as its input.
+///
+/// # Errors
+/// Those of [`window`].
+pub fn see(gallery: &Gallery, net: &Net, entry: &Entry, picture: &Picture) -> Result<(Picture, Tensor)> {
     let rect = window(gallery, net, entry.photo, entry.window, picture)?;
     let input = &net.spec().input;
     let seen = picture.cut(rect, input.shape.h, input.shape.w)?;
-    // Only what the unit depends on: of the low layers a few pixels.
-    let trace = net.forward_part(image::normalise(&seen, input)?, node, unit(entry))?;
-    Ok((seen, from_trace(&trace, node, map, entry)?))
+    let tensor = image::normalise(&seen, input)?;
+    Ok((seen, tensor))
+}
+
+/// The forward pass of entries of one layer that share photo and window; only what their units depend on: of the low
+/// layers a few pixels.
+///
+/// # Errors
+/// Those of the forward pass.
+pub fn pass<'a>(
+    net: &Arc<Net>,
+    node: usize,
+    input: Tensor,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<Trace> {
+    let rect = entries.into_iter().fold(Rect::default(), |r, e| r.union(&unit(e)));
+    net.forward_part(input, node, rect)
+}
+
+/// Which entries of one layer should share a forward pass: of the same photo and window, and so near each other that what
+/// they need together is less than what each needs alone. Numbers of `entries`, in their order.
+///
+/// # Errors
+/// `Shape` where the network does not take its own input.
+pub fn together(net: &Net, node: usize, entries: &[Entry]) -> Result<Vec<Vec<usize>>> {
+    let shape = net.spec().input.shape;
+    let shapes = net.shapes(shape)?;
+    let area = |r: Rect| net.field(node, r, &shapes).intersect(&shape.rect()).area();
+    let mut groups: Vec<(Rect, usize, Vec<usize>)> = Vec::new();
+    for (i, e) in entries.iter().enumerate() {
+        let (own, same) = (unit(e), |j: usize| (entries[j].photo, entries[j].window) == (e.photo, e.window));
+        let near = groups.iter_mut().find_map(|g| {
+            let both = g.0.union(&own);
+            let needed = area(both);
+            (same(g.2[0]) && needed <= g.1 + area(own)).then_some((g, both, needed))
+        });
+        match near {
+            Some((g, both, needed)) => {
+                (g.0, g.1) = (both, needed);
+                g.2.push(i);
+            }
+            None => groups.push((own, area(own), vec![i])),
+        }
+    }
+    Ok(groups.into_iter().map(|g| g.2).collect())
 }
 
 /// The same for entries of one layer that share photo and window, and so one forward pass.
@@ -95,11 +147,15 @@ pub fn cell(
 /// # Errors
 /// Those of the forward pass; `Parameter` for a position the layer does not have.
 pub fn cells(net: &Arc<Net>, node: usize, input: Tensor, entries: &[(usize, Entry)]) -> Result<Vec<Cell>> {
-    let trace = net.forward_to(input, node)?;
+    let trace = pass(net, node, input, entries.iter().map(|(_, e)| e))?;
     entries.iter().map(|(map, entry)| from_trace(&trace, node, *map, entry)).collect()
 }
 
-fn from_trace(trace: &Trace, node: usize, map: usize, entry: &Entry) -> Result<Cell> {
+/// An entry of a map from a pass that [`pass`] made for it.
+///
+/// # Errors
+/// `Parameter` for a position the layer does not have.
+pub fn from_trace(trace: &Trace, node: usize, map: usize, entry: &Entry) -> Result<Cell> {
     let seed = Seed::Unit { map, at: Some(entry.at.map(usize::from)) };
     let projection = project(trace, node, &seed, &Options::default())?;
     let value = projection.value;

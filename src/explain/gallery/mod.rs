@@ -12,7 +12,7 @@ mod rank;
 mod search;
 
 pub use crate::format::gallery::{Entry, Gallery, Header, Map, Photo};
-pub use cell::{Cell, cell, cells, field, window, window_of};
+pub use cell::{Cell, cell, cells, field, from_trace, pass, see, together, window, window_of};
 pub use collect::{add, empty, settle};
 pub use merge::{merge, select, unite};
 pub use rank::{Rank, found, rank, ranks};
@@ -55,4 +55,17 @@ pub fn nodes(gallery: &Gallery, net: &Net) -> Result<Vec<usize>> {
         Err(other(format!("{} has {maps} maps, the gallery {}", layer.name, layer.maps.len())))
     };
     gallery.layers.iter().map(node).collect()
+}
+
+/// The same, and the layers brought into the network's order, by which inputs are ranked.
+///
+/// # Errors
+/// Those of [`nodes`].
+pub fn arrange(gallery: &mut Gallery, net: &Net) -> Result<Vec<usize>> {
+    let nodes = nodes(gallery, net)?;
+    let mut both: Vec<_> = nodes.into_iter().zip(std::mem::take(&mut gallery.layers)).collect();
+    both.sort_by_key(|(node, _)| *node);
+    let (nodes, layers) = both.into_iter().unzip();
+    gallery.layers = layers;
+    Ok(nodes)
 }

@@ -6,6 +6,7 @@ use crate::explain::gallery;
 use crate::format::gallery::Entry;
 use crate::image::{self, Picture, patch};
 use crate::kernel::parallel;
+use crate::net::Trace;
 use crate::tensor::Rect;
 use crate::wasm::value::{numbers, object, position, rect, thrown};
 use js_sys::{Array, Uint8ClampedArray};
@@ -29,6 +30,13 @@ struct Asked {
     side: usize,
     /// Without the projection.
     patch_only: bool,
+}
+
+/// What the network sees of a window.
+struct Seen {
+    picture: Picture,
+    window: [f64; 4],
+    trace: Option<Trace>,
 }
 
 /// What a cell shows.
@@ -79,10 +87,22 @@ impl Gallery {
     /// `GalleryCell` for each entry asked for, in that order, or the `Error` in its place.
     pub fn answer(&self, cells: &GalleryCells) -> Array {
         let asked = &cells.asked;
-        let shown = match asked.as_slice() {
-            // All threads for the only one.
-            [one] => vec![self.show(one)],
-            many => parallel::map(many.len(), &|i| self.show(&many[i])),
+        let groups = self.groups(asked);
+        // What entries of one window share is computed once, then each for itself; all threads for the only one.
+        let each = |n: usize, f: &(dyn Fn(usize) -> Result<Seen> + Sync)| match n {
+            1 => vec![f(0)],
+            n => parallel::map(n, f),
+        };
+        let seen = each(groups.len(), &|g| self.see(asked, &groups[g]));
+        let mut of = vec![0; asked.len()];
+        groups.iter().enumerate().for_each(|(g, all)| all.iter().for_each(|&i| of[i] = g));
+        let show = |i: usize| match &seen[of[i]] {
+            Ok(seen) => self.show(&asked[i], seen),
+            Err(e) => Err(e.clone()),
+        };
+        let shown = match asked.len() {
+            1 => vec![show(0)],
+            n => parallel::map(n, &show),
         };
         let value =
             |(asked, shown): (&Asked, Result<Shown>)| shown.map_or_else(thrown, |s| answer(asked, &s));
@@ -91,17 +111,44 @@ impl Gallery {
 }
 
 impl Gallery {
-    fn show(&self, asked: &Asked) -> Result<Shown> {
-        let Asked { layer, map, entry, ref photo, side, patch_only } = *asked;
-        let node = self.nodes[layer];
-        let window = gallery::window(&self.gallery, &self.net, entry.photo, entry.window, photo)?;
-        let (seen, cell) = if patch_only {
+    /// Numbers of those asked for that share photo, window and a forward pass.
+    fn groups(&self, asked: &[Asked]) -> Vec<Vec<usize>> {
+        let mut groups = Vec::new();
+        let mut kinds: Vec<(usize, bool)> = asked.iter().map(|a| (a.layer, a.patch_only)).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for (layer, patch_only) in kinds {
+            let all: Vec<usize> = (0..asked.len())
+                .filter(|&i| (asked[i].layer, asked[i].patch_only) == (layer, patch_only))
+                .collect();
+            let entries: Vec<Entry> = all.iter().map(|&i| asked[i].entry).collect();
+            // What cannot be grouped says why when it is computed.
+            let found = gallery::together(&self.net, self.nodes[layer], &entries);
+            let found = found.unwrap_or_else(|_| (0..all.len()).map(|i| vec![i]).collect());
+            groups.extend(found.into_iter().map(|g| g.into_iter().map(|i| all[i]).collect::<Vec<_>>()));
+        }
+        groups
+    }
+
+    /// The window of a group, and its forward pass unless only patches are wanted.
+    fn see(&self, asked: &[Asked], group: &[usize]) -> Result<Seen> {
+        let first = &asked[group[0]];
+        let photo = &first.photo;
+        let window = gallery::window(&self.gallery, &self.net, first.entry.photo, first.entry.window, photo)?;
+        if first.patch_only {
             let s = self.net.spec().input.shape;
-            (photo.cut(window, s.h, s.w)?, None)
-        } else {
-            let (seen, cell) = gallery::cell(&self.gallery, &self.net, node, map, &entry, photo)?;
-            (seen, Some(cell))
-        };
+            return Ok(Seen { picture: photo.cut(window, s.h, s.w)?, window, trace: None });
+        }
+        let (picture, input) = gallery::see(&self.gallery, &self.net, &first.entry, photo)?;
+        let entries = group.iter().map(|&i| &asked[i].entry);
+        let trace = gallery::pass(&self.net, self.nodes[first.layer], input, entries)?;
+        Ok(Seen { picture, window, trace: Some(trace) })
+    }
+
+    fn show(&self, asked: &Asked, seen: &Seen) -> Result<Shown> {
+        let &Asked { layer, map, entry, side, .. } = asked;
+        let node = self.nodes[layer];
+        let cell = seen.trace.as_ref().map(|t| gallery::from_trace(t, node, map, &entry)).transpose()?;
         let field = gallery::field(&self.net, node, &entry)?;
         // What is reduced keeps its largest magnitudes: averaging would cancel what alternates.
         let reduce = side > 0 && field.h().max(field.w()) > side;
@@ -119,9 +166,9 @@ impl Gallery {
                 Some(Projected { picture, contrast, cell })
             }
         };
-        let patch = patch(&seen, field)?;
+        let patch = patch(&seen.picture, field)?;
         let patch = if reduce { patch.fit(side.min(field.h()), side.min(field.w()))? } else { patch };
-        Ok(Shown { patch, field, window, projected })
+        Ok(Shown { patch, field, window: seen.window, projected })
     }
 }
 

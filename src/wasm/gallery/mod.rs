@@ -51,8 +51,8 @@ impl Net {
 
 impl Gallery {
     fn new(net: Arc<net::Net>, gallery: Result<format::Gallery>) -> Result<Gallery> {
-        let gallery = gallery?;
-        let nodes = gallery::nodes(&gallery, &net)?;
+        let mut gallery = gallery?;
+        let nodes = gallery::arrange(&mut gallery, &net)?;
         Ok(Gallery { net, gallery, nodes })
     }
 
@@ -167,10 +167,15 @@ impl Gallery {
         Uint8Array::from(format::write(&self.gallery).as_slice())
     }
 
-    /// Both as one.
-    pub fn merge(&self, other: &Gallery) -> Bound<Gallery> {
-        let both = gallery::merge(self.gallery.clone(), other.gallery.clone());
-        Gallery::new(self.net.clone(), both).map_err(thrown)
+    /// All as one, of the layers named or of all; the binding takes the others.
+    pub fn merge(&self, others: Vec<Gallery>, layers: Vec<String>) -> Bound<Gallery> {
+        let all = std::iter::once(self.gallery.clone()).chain(others.into_iter().map(|g| g.gallery));
+        Gallery::new(self.net.clone(), gallery::unite(all.collect(), &layers)).map_err(thrown)
+    }
+
+    /// The same again, for what takes it.
+    pub fn copy(&self) -> Gallery {
+        Gallery { net: self.net.clone(), gallery: self.gallery.clone(), nodes: self.nodes.clone() }
     }
 
     /// `GalleryRank[]` of a trace: of the one window that it is.
