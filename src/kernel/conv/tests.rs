@@ -205,7 +205,7 @@ fn few_outputs_are_the_very_numbers_that_many_give() {
         (20, 5, 4, 2, 12, 17, 1),
     ] {
         let (window, taps, more) = (Window::square(k, 1, pad), k * k, 20 - co);
-        let g = Geometry { inputs: ci, outputs: co, groups: 1, window: window.clone() };
+        let g = Geometry { inputs: ci, outputs: co, groups: 1, window };
         let many = Geometry { outputs: 20, ..g.clone() };
         let (weights, bias) = (r.floats(20 * ci * taps), r.floats(20));
         let [oh, ow] = window.output(h, w, false).unwrap();
