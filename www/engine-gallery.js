@@ -226,6 +226,10 @@ export function requests({ SLICE, find, keep, turn, grab, finish, engine }) {
       return { done: build.next - job.pending(), skipped: job.failures() };
     },
 
-    galleryPart: (_, handle) => handed(find(handle, 'gallery').job.part()),
+    galleryPart(_, handle) {
+      const { job, next } = /** @type {Build} */ (find(handle, 'gallery'));
+      // Of a run that was left more may be done than it told.
+      return { ...handed(job.part()), done: next - job.pending() };
+    },
   };
 }

@@ -332,7 +332,8 @@ export class GalleryBuild {
 
   /** @returns {Promise<Gallery>} */
   async gallery() {
-    const made = await this.#line.call('galleryPart', [this.#handle]);
+    const { done, ...made } = await this.#line.call('galleryPart', [this.#handle]);
+    this.done = done;
     const photos = new Map(this.#files.map(({ name, photo }) => [name, photo]));
     return new Gallery(this.#line, this.#net, made, finder(photos));
   }

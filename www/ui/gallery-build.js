@@ -155,7 +155,6 @@ export class Build extends EventTarget {
       if (name !== 'Aborted') this.say('gal.own.failed', { message });
     }
     if (build !== this.#build) return;
-    this.done = build.done;
     await this.#keep(build, net, true);
     this.phase = this.done < this.total ? 'stopped' : 'done';
     this.#tell();
@@ -165,6 +164,7 @@ export class Build extends EventTarget {
   async #keep(build, net, show) {
     try {
       const part = await build.gallery();
+      this.done = build.done;
       const bytes = await part.bytes();
       // Opened with the photos of this session and of earlier ones.
       if (show && build === this.#build) {
