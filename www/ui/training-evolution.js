@@ -251,7 +251,10 @@ export class Evolution {
       ...all.map((_, i) =>
         el(
           'button',
-          { type: 'button', class: 'evo-cell', 'data-at': i, 'data-row': row, disabled: true },
+          {
+            ...{ type: 'button', class: 'evo-cell', 'data-at': i, 'data-row': row, disabled: true },
+            'aria-label': t('tr.evo.row', { map }),
+          },
           el('canvas'),
         ),
       ),
