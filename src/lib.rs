@@ -26,7 +26,7 @@
 //!
 //! Each uses those above it only, but for three that are listed later than they are built: [`image`] and [`format`]
 //! know tensors and specs alone and are used wherever photos and files are; [`sparse`] knows no network, and
-//! [`explain::inversion`] uses it. The command line and the bindings use all.
+//! [`explain::inversion`] uses it. The command line and the bindings use all; tests of a module may use those after it.
 //!
 //! ```
 //! # fn main() -> unpool::Result<()> {

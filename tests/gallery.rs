@@ -6,7 +6,7 @@ use common::{Random, spec_and_tensors};
 use std::sync::Arc;
 use unpool::explain::gallery::{
     Entry, Found, Gallery, Peak, Search, add, cell, cells, empty, is_dead, merge, rank, ranks, see, settle,
-    together,
+    together, window,
 };
 use unpool::format::gallery::{bin_range, read, write};
 use unpool::format::safetensors::File;
@@ -128,7 +128,8 @@ fn entries_that_share_a_window_share_its_pass_where_that_is_less_work() {
     let first = of(most);
     assert!(first.len() > 1, "{all:?}");
     let photo = &photos[gallery.photos[most].name[7..9].parse::<usize>().unwrap()];
-    let (_, input) = see(&gallery, &net, &first[0].1, photo).unwrap();
+    let place = window(&gallery, &net, first[0].1.photo, first[0].1.window, photo).unwrap();
+    let (_, input) = see(&net, place, photo).unwrap();
     for ((m, e), both) in first.iter().zip(cells(&net, node, input, &first).unwrap()) {
         let (_, alone) = cell(&gallery, &net, node, *m, e, photo).unwrap();
         assert!(both.projection == alone.projection && both.value == alone.value, "map {m} {e:?}");

@@ -26,11 +26,12 @@ export const requests = ({ SLICE, keep, find, grab, turn, engine }) => {
   /** @param {Call} call @param {ReadableStream<Uint8Array>} stream @param {string} name @param {(bytes: number) => void} [onbytes] */
   async function whole(call, stream, name, onbytes) {
     const reader = stream.getReader();
+    /** @type {Uint8Array<ArrayBuffer>[]} */
     const pieces = [];
     let total = 0;
     try {
       for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-        pieces.push(piece.value);
+        pieces.push(/** @type {Uint8Array<ArrayBuffer>} */ (piece.value));
         total += piece.value.length;
         onbytes?.(piece.value.length);
         if (total > MOST_BYTES) throw fail('Limit', `${name} holds more than ${MOST_BYTES} bytes; give a smaller set.`);
@@ -41,13 +42,7 @@ export const requests = ({ SLICE, keep, find, grab, turn, engine }) => {
       if (!(error instanceof TypeError)) throw error;
       throw fail('Malformed', `${name} is damaged or was cut short (${error.message}); get it again.`);
     }
-    const all = new Uint8Array(total);
-    let at = 0;
-    for (const piece of pieces) {
-      all.set(piece, at);
-      at += piece.length;
-    }
-    return all;
+    return new Uint8Array(await new Blob(pieces).arrayBuffer());
   }
 
   /** @param {Call} call @param {string} name @param {Uint8Array} bytes unpacked, where they are packed */

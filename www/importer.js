@@ -3,21 +3,23 @@
  * readers of foreign formats, and is ended after the errand, so that none of that memory stays.
  */
 
-import start, { Importer, testData } from './wasm/import/unpool.js';
+import start, { Importer, testNumbers, testPictures } from './wasm/import/unpool.js';
 
 /** @import { ImportErrand, ImportNews, ImportTest } from './types.d.ts' */
 
 const worker = /** @type {DedicatedWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 const tell = (/** @type {ImportNews} */ news) => worker.postMessage(news);
 
-/** Test data beside the network: what goes in and what should come out. @param {Blob[]} tests @returns {Promise<ImportTest[]>} */
+/** Test data beside the network; what is wrong with them is no fault of the network's. @param {Blob[]} tests @returns {Promise<ImportTest | undefined>} */
 async function read(tests) {
-  const found = [];
-  for (const file of tests) {
-    const [shape, data] = testData(new Uint8Array(await file.arrayBuffer()));
-    found.push({ shape, data });
+  if (!tests.length) return undefined;
+  try {
+    const [input, output] = await Promise.all(tests.map(async (file) => new Uint8Array(await file.arrayBuffer())));
+    const [shape, pictures] = testPictures(input);
+    return { shape, pictures, wanted: /** @type {Float32Array<ArrayBuffer>} */ (testNumbers(output)) };
+  } catch (error) {
+    return { refused: /** @type {Error} */ (error).message };
   }
-  return found;
 }
 
 /** @param {ImportErrand} errand */
@@ -36,7 +38,7 @@ async function run({ file, options, tests }) {
   const parts = [];
   for (let piece = importer.piece(); piece; piece = importer.piece())
     parts.push(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (piece)]));
-  tell({ done: { report, hash: importer.hash(), file: new Blob(parts), tests: await read(tests) } });
+  tell({ done: { report, hash: importer.hash(), file: new Blob(parts), test: await read(tests) } });
 }
 
 worker.onmessage = ({ data }) =>

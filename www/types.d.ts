@@ -504,11 +504,10 @@ export interface ImportErrand {
   tests: Blob[];
 }
 
-/** A tensor of test data, the batch first. */
-export interface ImportTest {
-  shape: number[];
-  data: Float32Array<ArrayBuffer>;
-}
+/** Test data: channels, rows and columns of a picture, all of them, and the numbers that should come out; or why they cannot be used. */
+export type ImportTest =
+  | { shape: [number, number, number]; pictures: Float32Array<ArrayBuffer>; wanted: Float32Array<ArrayBuffer> }
+  | { refused: string };
 
 /** One thing that an import did: a sentence and what fills its blanks; in the page's words under `import.line.CODE`. */
 export interface ImportLine {
@@ -539,7 +538,7 @@ export interface ImportReport {
 /** What the importer tells: bytes read, then the network as a file of ours, or an error. */
 export interface ImportNews {
   progress?: number;
-  done?: { report: ImportReport; hash: string; file: Blob; tests: ImportTest[] };
+  done?: { report: ImportReport; hash: string; file: Blob; test?: ImportTest };
   error?: { name: string; message: string };
 }
 

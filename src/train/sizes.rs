@@ -37,13 +37,8 @@ pub fn layers(spec: &Spec) -> Result<Vec<LayerSize>> {
     spec.layers.iter().zip(&inputs).zip(&shapes[1..]).map(layer).collect()
 }
 
-/// The shapes of the input and of every layer, from the spec alone: what is said of a network while it is being written.
-/// Errors: Shape and Limit, with the layer's name.
-pub fn shapes(spec: &Spec) -> Result<Vec<Shape>> {
-    walk(spec).map(|(shapes, _)| shapes)
-}
-
-/// The same, and the shapes that each layer reads.
+/// The shapes of the input and of every layer, from the spec alone, and those that each layer reads. Errors: Shape and Limit,
+/// with the layer's name.
 pub(super) fn walk(spec: &Spec) -> Result<(Vec<Shape>, Vec<Vec<Shape>>)> {
     let mut shapes = vec![spec.input.shape];
     let mut all = Vec::new();

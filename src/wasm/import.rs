@@ -27,12 +27,20 @@ struct Request {
     limit: Option<usize>,
 }
 
-/// A tensor of test data (`input_0.pb`): its dimensions, and its numbers in C order.
-#[wasm_bindgen(js_name = testData)]
-pub fn test_data(bytes: &[u8]) -> std::result::Result<js_sys::Array, JsValue> {
+/// A tensor of test data (`output_0.pb`): its numbers in C order.
+#[wasm_bindgen(js_name = testNumbers)]
+pub fn test_numbers(bytes: &[u8]) -> std::result::Result<Vec<f32>, JsValue> {
+    Ok(test_data::read(bytes, LIMIT).map_err(thrown)?.values)
+}
+
+/// What goes in (`input_0.pb`): the same, and channels, rows and columns of each picture in it.
+#[wasm_bindgen(js_name = testPictures)]
+pub fn test_pictures(bytes: &[u8]) -> std::result::Result<js_sys::Array, JsValue> {
     let data = test_data::read(bytes, LIMIT).map_err(thrown)?;
-    let dims: js_sys::Array = data.dims.iter().map(|d| JsValue::from(*d as f64)).collect();
-    Ok(js_sys::Array::of2(&dims, &js_sys::Float32Array::from(data.values.as_slice())))
+    let (_, shape) = data.pictures().map_err(thrown)?;
+    let shape: js_sys::Array =
+        [shape.c, shape.h, shape.w].map(|d| JsValue::from(d as f64)).into_iter().collect();
+    Ok(js_sys::Array::of2(&shape, &js_sys::Float32Array::from(data.values.as_slice())))
 }
 
 /// A file on its way in, then a network on its way out.

@@ -97,6 +97,15 @@ async function saved(page) {
   return readFileSync(path);
 }
 
+/** Lets a search that is held go on, step by step, until its line reads so. @param {Page} page @param {RegExp} some */
+const gone = (page, some) =>
+  eventually(async () => {
+    const text = await page.locator('[data-own-status]').innerText();
+    // Only when what the last step brought is shown.
+    if (!some.test(text)) await tell(page, 'letOn');
+    assert.match(text, some);
+  }, 60_000);
+
 test('a search that was stopped goes on after a reload, and ends like one that was not', async (t) => {
   const page = await visit(t, site, { hash: '#view=gallery&layer=relu_conv1' });
   await open(page);
@@ -104,12 +113,7 @@ test('a search that was stopped goes on after a reload, and ends like one that w
   await hold(page);
   await page.locator('[data-own-folder]').setInputFiles(join(folder, 'many'));
   const some = new RegExp(`^[1-9]\\d* of ${COUNT} photos`);
-  await eventually(async () => {
-    const text = await page.locator('[data-own-status]').innerText();
-    // Only when what the last step brought is shown.
-    if (!some.test(text)) await tell(page, 'letOn');
-    assert.match(text, some);
-  }, 60_000);
+  await gone(page, some);
   await page.locator('[data-own=stop]').click();
   await says(page, new RegExp(`Stopped after [1-9]\\d* of ${COUNT} photos`));
 
@@ -175,11 +179,7 @@ test('20,000 files start, are handed over little by little, stop, and what was f
   await says(page, /^0 of 20000 photos/);
   await notes(page, /too many or too large to be kept here/);
   const some = /^[1-9]\d* of 20000 photos, [\d.]+ a second, \d+ s left/;
-  await eventually(async () => {
-    const text = await page.locator('[data-own-status]').innerText();
-    if (!some.test(text)) await tell(page, 'letOn');
-    assert.match(text, some);
-  }, 60_000);
+  await gone(page, some);
   await page.locator('[data-own=stop]').click();
   await says(page, /Stopped after [1-9]\d* of 20000 photos/);
   const done = Number(/after (\d+)/.exec(await page.locator('[data-own-status]').innerText())?.[1]);

@@ -88,9 +88,11 @@ test('a network is compared with the test data dropped beside it', async (t) => 
     );
   const dialog = page.getByRole('dialog', { name: 'net' });
   const cases = /** @type {const} */ ([
-    [message([1, ...shape], x.raw), y.raw, /all 5 numbers of the output are the file/],
-    [message([1, ...shape], x.raw), wrong, /1 of 5 numbers of the output are not the file/],
+    [message([1, ...shape], x.raw), y.raw, /all 5 numbers of the output are those of the file/],
+    [message([1, ...shape], x.raw), wrong, /1 of 5 numbers of the output are not those of the file/],
     [message(shape, x.raw), y.raw, /not compared: .*channels/],
+    // What is no tensor refuses the comparison, not the network.
+    [Buffer.from('no tensor'), y.raw, /not compared: /],
   ]);
   for (const [input, output, words] of cases) {
     await give(input, output);

@@ -65,12 +65,15 @@ def archive(name, folder):
     return found[0]
 
 
-def python_packages(*names):
-    """Makes packages importable that the Python at hand may lack: into cache/python, nothing else changes."""
+# Modules and the packages that have them, for what comes as PNG.
+IMAGES = {"numpy": "numpy==2.4.6", "PIL": "pillow==13.0.0"}
+
+
+def python_packages(wanted):
+    """Makes modules importable that the Python at hand may lack: into cache/python, nothing else changes."""
     folder = ROOT / "cache" / "python"
     sys.path.append(str(folder))
-    modules = {"pillow": "PIL"}
-    missing = [n for n in names if importlib.util.find_spec(modules.get(n, n)) is None]
+    missing = [package for module, package in wanted.items() if importlib.util.find_spec(module) is None]
     if missing:
         print(f"installing {', '.join(missing)} into cache/python")
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]
@@ -98,8 +101,7 @@ def fashion(path):
 
 
 def cifar(path):
-    # Its images come as PNG.
-    python_packages("numpy", "pillow")
+    python_packages(IMAGES)
     import numpy as np
     from PIL import Image
 

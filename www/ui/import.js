@@ -14,7 +14,7 @@ import { watchPreparation } from './import-preparation.js';
 /** @import { ImportErrand, ImportLine, ImportNews, ImportReport, ImportTest } from '../types.d.ts' */
 
 const RESET = { layer: '', map: '', at: '', step: '', channel: '' };
-/** Reports of this visit, by network, with the test data that came with it. @type {Map<string, { report: ImportReport, file: string, kept: boolean, tests: ImportTest[] }>} */
+/** Reports of this visit, by network, with the test data that came with it. @type {Map<string, { report: ImportReport, file: string, kept: boolean, test?: ImportTest }>} */
 const reports = new Map();
 let styled = false;
 
@@ -82,7 +82,7 @@ async function receive(files, signal, onprogress) {
   const name = main.name.replace(/\.[^.]*$/, '');
   const id = idOf(name, hash);
   here.set(id, file);
-  reports.set(id, { report, file: main.name, kept: await save(id, file), tests: done.tests });
+  reports.set(id, { report, file: main.name, kept: await save(id, file), test: done.test });
   return id;
 }
 
@@ -161,7 +161,7 @@ export function show(session, id) {
   find(box, '.title').textContent = t('import.title', { name: id.split('~')[0] });
   const body = find(box, '[data-import]');
   const test = el('p', { class: 'say', 'data-test': '' }, t('import.test.wait'));
-  const data = el('p', { class: 'say', 'data-test-data': '', hidden: !entry?.tests.length });
+  const data = el('p', { class: 'say', 'data-test-data': '', hidden: !entry?.test });
   const facts = entry
     ? [
         el(
@@ -200,7 +200,7 @@ export function show(session, id) {
   if (!box.open) box.showModal();
   // What the form begins with is known when the network has been loaded.
   selfTest(session, id, test)
-    .then(() => (entry?.tests.length ? testData(session, id, entry.report.output, entry.tests, data) : undefined))
+    .then(() => (entry?.test ? testData(session, id, entry.report.output, entry.test, data) : undefined))
     .catch((error) => session.report(error))
     .then(() => supply.replaceChildren(form(session, id, (spec) => change(session, id, spec))));
 }
@@ -229,20 +229,21 @@ async function selfTest(session, id, line) {
   line.textContent = top.map(({ label, p }) => `${label} ${number(100 * p, { digits: 1 })} %`).join(', ');
 }
 
-/** The network's answer to its own test data. @param {Session} session @param {string} id @param {string} output its layer @param {ImportTest[]} tests what goes in, what should come out @param {HTMLElement} line */
-async function testData(session, id, output, [input, wanted], line) {
+/** The network's answer to its own test data. @param {Session} session @param {string} id @param {string} output its layer @param {ImportTest} test @param {HTMLElement} line */
+async function testData(session, id, output, test, line) {
   const net = session.good.model === id ? session.net : undefined;
   if (!net) return;
+  const set = 'input_0.pb';
   line.textContent = t('import.test.wait');
   try {
+    if ('refused' in test) throw new Error(test.refused);
     const { agreement } = await import('./import-test.js');
-    const found = await agreement(net, output || (net.info.layers.at(-1)?.name ?? ''), input, wanted);
-    line.classList.toggle('is-wrong', found.off > 0);
-    line.textContent = t(found.off ? 'import.test.differs' : 'import.test.same', {
-      ...{ off: found.off, n: found.n, largest: found.largest.toExponential(1) },
-    });
+    const { n, off, largest } = await agreement(net, output || (net.info.layers.at(-1)?.name ?? ''), test);
+    line.classList.toggle('is-wrong', off > 0);
+    const values = { set, off, n, largest: largest.toExponential(1) };
+    line.textContent = t(off ? 'import.line.test.failed' : 'import.line.test.passed', values);
   } catch (error) {
-    line.textContent = t('import.test.not', { message: /** @type {Error} */ (error).message });
+    line.textContent = t('import.line.test.none', { set, why: /** @type {Error} */ (error).message });
   }
 }
 

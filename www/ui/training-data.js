@@ -15,7 +15,8 @@ const FOLDER = new URL('data/', document.baseURI);
 const POOL = new URL('../pool/', import.meta.url);
 /** IDX files, by their usual names. */
 const IDX = /ubyte|\.idx|\.gz$/i;
-/** Of ten photographs one is kept to test with, of the others there are two images, at these scales of the input's side. */
+/** Of ten photographs one is kept to test with, of the others there are two images, at these scales of the input's side: as the
+ * engine gathers them (src/train/gather.rs). */
 const [TENTH, SCALES] = [10, [7 / 6, 5 / 3]];
 
 export class Sets extends EventTarget {

@@ -154,16 +154,10 @@ export class LiveRun extends EventTarget {
     // After a divergence steps are counted from the last good state again.
     const from = part.points[0]?.step ?? part.step + 1;
     const { course } = this;
-    while (this.#steps.length && this.#steps[this.#steps.length - 1].step >= from) {
-      this.#steps.pop();
-      course.points.pop();
-      course.shares.pop();
-    }
-    for (const point of part.points) {
-      this.#steps.push(point);
-      course.points.push([point.step / part.batches, point.loss]);
-      course.shares.push([point.step / part.batches, point.accuracy]);
-    }
+    while (this.#steps.length && this.#steps[this.#steps.length - 1].step >= from) this.#steps.pop();
+    for (const point of part.points) this.#steps.push(point);
+    course.points = this.#steps.map(({ step, loss }) => [step / part.batches, loss]);
+    course.shares = this.#steps.map(({ step, accuracy }) => [step / part.batches, accuracy]);
     course.epochs = part.history;
     course.until = Math.min(Math.max(part.epochs, part.epoch), beyond(part.step / part.batches));
     const some = this.#steps.slice(-RECENT);

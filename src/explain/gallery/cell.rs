@@ -82,19 +82,18 @@ pub fn cell(
     entry: &Entry,
     picture: &Picture,
 ) -> Result<(Picture, Cell)> {
-    let (seen, input) = see(gallery, net, entry, picture)?;
+    let (seen, input) = see(net, window(gallery, net, entry.photo, entry.window, picture)?, picture)?;
     let trace = pass(net, node, input, std::iter::once(entry))?;
     Ok((seen, from_trace(&trace, node, map, entry)?))
 }
 
-/// What the network sees of an entry's photo, as pixels and as its input.
+/// What the network sees of a photo's [`window`], as pixels and as its input.
 ///
 /// # Errors
-/// Those of [`window`].
-pub fn see(gallery: &Gallery, net: &Net, entry: &Entry, picture: &Picture) -> Result<(Picture, Tensor)> {
-    let rect = window(gallery, net, entry.photo, entry.window, picture)?;
+/// `Parameter` for a window outside the photo, `Shape` for an input that takes no pictures.
+pub fn see(net: &Net, window: [f64; 4], picture: &Picture) -> Result<(Picture, Tensor)> {
     let input = &net.spec().input;
-    let seen = picture.cut(rect, input.shape.h, input.shape.w)?;
+    let seen = picture.cut(window, input.shape.h, input.shape.w)?;
     let tensor = image::normalise(&seen, input)?;
     Ok((seen, tensor))
 }

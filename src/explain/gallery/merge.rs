@@ -82,12 +82,6 @@ pub fn unite(all: Vec<Gallery>, layers: &[String]) -> Result<Gallery> {
     let Some(most) = all.iter().map(names).max_by_key(Vec::len) else {
         return Err(Error::Parameter("there is no gallery to merge".into()));
     };
-    if all.iter().all(|g| names(g) == most) {
-        let mut all = all.into_iter();
-        let first = all.next().map_or_else(|| Err(Error::Parameter("no gallery".into())), Ok)?;
-        let whole = all.try_fold(first, merge)?;
-        return if layers.is_empty() { Ok(whole) } else { select(whole, layers) };
-    }
     let place = |l: &str| (most.iter().position(|m| m == l).unwrap_or(usize::MAX), l.to_owned());
     let mut wanted: Vec<String> =
         if layers.is_empty() { all.iter().flat_map(names).collect() } else { layers.to_vec() };

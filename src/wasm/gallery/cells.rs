@@ -139,7 +139,7 @@ impl Gallery {
             let s = self.net.spec().input.shape;
             return Ok(Seen { picture: photo.cut(window, s.h, s.w)?, window, trace: None });
         }
-        let (picture, input) = gallery::see(&self.gallery, &self.net, &first.entry, photo)?;
+        let (picture, input) = gallery::see(&self.net, window, photo)?;
         let entries = group.iter().map(|&i| &asked[i].entry);
         let trace = gallery::pass(&self.net, self.nodes[first.layer], input, entries)?;
         Ok(Seen { picture, window, trace: Some(trace) })
