@@ -6,6 +6,8 @@ import { chromium } from 'playwright-core';
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {{ hash?: string, phone?: boolean, dark?: boolean, serviceWorkers?: 'allow' | 'block', expect?: RegExp }} Visit */
 
+/** @typedef {{ after(close: () => unknown): void }} Scope a test, or a part of one, at whose end things are closed */
+
 /** @type {Promise<import('playwright-core').Browser> | undefined} */
 let launched;
 /**
@@ -32,7 +34,7 @@ export function useBrowser() {
 /**
  * Opens the page of a host in a fresh profile. When the test ends: nothing was asked of another origin, and nothing
  * was logged as an error but what `expect` matches.
- * @param {import('node:test').TestContext} t @param {import('./server.mjs').Host} host @param {Visit} [visit]
+ * @param {Scope} t @param {import('./server.mjs').Host} host @param {Visit} [visit]
  * @returns {Promise<Page>}
  */
 export async function visit(t, host, { hash = '', phone, dark, serviceWorkers = 'block', expect } = {}) {
