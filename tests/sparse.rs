@@ -11,12 +11,12 @@ use unpool::job::{self, Job};
 use unpool::kernel::conv::Geometry;
 use unpool::random::SplitMix;
 use unpool::sparse::code::{Coding, Options as Code};
-use unpool::sparse::invert::{Inversion, Options, Stage};
+use unpool::sparse::invert::{Crossing, Inversion, Options, Stage};
 use unpool::sparse::layers::{Below, Stack, draws};
 use unpool::sparse::operator::{Conv, Operator, norm2};
 use unpool::sparse::path::Path;
 use unpool::sparse::pool3d::Pool3d;
-use unpool::sparse::solver::{Method, Problem, Solver, Start};
+use unpool::sparse::solver::{Method, Prior, Problem, Solver, Start};
 use unpool::tensor::{Shape, Tensor};
 use unpool::window::Window;
 
@@ -70,6 +70,7 @@ impl Fixture {
             operator,
             y: self.y.clone(),
             lambda: self.lambda,
+            prior: Prior::Sparse,
         };
         Solver::new(problem, method, None).unwrap()
     }
@@ -221,6 +222,7 @@ fn stage(truth: Shape, outputs: usize, kernel: usize, stride: usize) -> Stage {
         bias: vec![],
         truth: Tensor::new(truth, values).unwrap(),
         crossings: vec![],
+        pixels: false,
     }
 }
 
@@ -250,6 +252,113 @@ fn a_sparse_input_is_recovered_better_than_by_the_transposed_filters() {
         r.transpose_likeness()
     );
     assert_eq!((s.objective().len(), r.statement()), (200, None));
+}
+
+/// A way of two layers: below the first a ReLU and a pooling, then the second, which reads pixels.
+fn way(lambda: Vec<f64>, prior: Vec<Prior>) -> Inversion {
+    let (pixels, side) = (Shape::new(2, 14, 14), 12);
+    let lower = Stage {
+        name: "conv1".into(),
+        truth: Tensor::new(pixels, noise(2 * 14 * 14, 20)).unwrap(),
+        pixels: true,
+        geometry: Geometry { inputs: 2, outputs: 3, groups: 1, window: Window::square(3, 1, 0) },
+        weights: noise(3 * 2 * 9, 21),
+        ..stage(pixels, 3, 3, 1)
+    };
+    let mut upper = stage(Shape::new(3, side / 2, side / 2), 8, 3, 1);
+    // Every pooled value came from the lower right of its four.
+    let switches =
+        (0..3 * 36).map(|i| (i / 36 * 144 + (i / 6 % 6 * 2 + 1) * 12 + i % 6 * 2 + 1) as u32).collect();
+    let below = Shape::new(3, side, side);
+    upper.crossings = vec![Crossing::Unpool { switches, below }, Crossing::Rectify];
+    let options = Options { lambda, prior, iterations: 300, ..Options::default() };
+    let mut job = Inversion::new(vec![upper, lower], &options).unwrap();
+    job::run(&mut job).unwrap();
+    job
+}
+
+#[test]
+fn below_a_layer_only_what_came_down_is_explained_and_pixels_are_smooth() {
+    let job = way(vec![50.0], vec![]);
+    let [above, pixels] = job.recovered() else { panic!("two layers") };
+    assert_eq!((above.prior(), above.known(), pixels.prior()), (Prior::Sparse, 1.0, Prior::Smooth));
+    let came = above.z().data().iter().filter(|v| **v > 0.0).count();
+    assert!(came > 0);
+    assert_eq!(pixels.known(), came as f64 / (3.0 * 144.0), "what is above zero came through, nothing else");
+    let s = pixels.solver().unwrap();
+    assert!(
+        s.residual().iter().zip(pixels.response()).all(|(r, y)| *y != 0.0 || *r == 0.0),
+        "the rest is not asked for"
+    );
+    assert!(s.error() < 0.05, "what is known is explained: {}", s.error());
+    assert!(s.objective().windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-5)), "conjugate gradient descends");
+    let job = way(vec![50.0], vec![Prior::Sparse, Prior::Sparse]);
+    assert_eq!(job.recovered()[1].prior(), Prior::Sparse);
+    assert!(job.recovered()[1].solver().unwrap().support() < 2 * 14 * 14, "few values, as asked for");
+    let none = Inversion::new(
+        vec![stage(Shape::new(2, 9, 9), 4, 3, 1)],
+        &Options { prior: vec![Prior::Sparse; 2], ..Options::default() },
+    );
+    assert!(matches!(none, Err(Error::Parameter(m)) if m.contains("priors")));
+}
+
+/// x of A x = b by elimination with pivots.
+fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    let n = b.len();
+    for i in 0..n {
+        let p = (i..n).max_by(|p, q| a[*p][i].abs().total_cmp(&a[*q][i].abs())).unwrap();
+        a.swap(i, p);
+        b.swap(i, p);
+        let pivot = a[i].clone();
+        for k in i + 1..n {
+            let f = a[k][i] / pivot[i];
+            a[k].iter_mut().zip(&pivot).skip(i).for_each(|(a, p)| *a -= f * p);
+            b[k] -= f * b[i];
+        }
+    }
+    for i in (0..n).rev() {
+        let known: f64 = (i + 1..n).map(|j| a[i][j] * b[j]).sum();
+        b[i] = (b[i] - known) / a[i][i];
+    }
+    b
+}
+
+#[test]
+fn the_smooth_prior_is_solved_to_what_elimination_finds() {
+    let (h, w) = (7, 6);
+    let shape = Shape::new(2, h, w);
+    let geometry = Geometry { inputs: 2, outputs: 3, groups: 1, window: Window::square(3, 2, 1) };
+    let f = Arc::new(Conv::push(&noise(54, 30), &geometry, shape).unwrap());
+    let (n, m, lambda) = (2 * h * w, f.range().count().unwrap(), 0.7);
+    let y = noise(m, 31);
+    let columns: Vec<Vec<f32>> = (0..n)
+        .map(|i| {
+            let (mut z, mut column) = (vec![0.0; n], vec![0.0; m]);
+            z[i] = 1.0;
+            f.apply(&z, None, &mut column);
+            column
+        })
+        .collect();
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    let mut a: Vec<Vec<f64>> =
+        columns.iter().map(|p| columns.iter().map(|q| lambda * dot(p, q)).collect()).collect();
+    for i in 0..n {
+        a[i][i] += 1e-3;
+        let (x, line) = (i % w, i / w % h);
+        let right = (x + 1 < w).then_some(i + 1);
+        let under = (line + 1 < h).then_some(i + w);
+        for j in [right, under].into_iter().flatten() {
+            (a[i][i], a[j][j]) = (a[i][i] + 1.0, a[j][j] + 1.0);
+            (a[i][j], a[j][i]) = (a[i][j] - 1.0, a[j][i] - 1.0);
+        }
+    }
+    let exact = solve(a, columns.iter().map(|c| lambda * dot(c, &y)).collect());
+    let problem = Problem { operator: f, y, lambda, step: 1.0, prior: Prior::Smooth };
+    let mut solver = Solver::new(problem, Method::Fista, None).unwrap();
+    (0..200).for_each(|_| solver.iterate());
+    for (z, x) in solver.z().iter().zip(&exact) {
+        assert!((f64::from(*z) - x).abs() < 1e-4, "{z} {x}");
+    }
 }
 
 #[test]
@@ -287,8 +396,14 @@ fn bad_options_of_an_inversion_are_refused() {
 #[test]
 fn an_inversion_that_diverges_ends_with_a_statement() {
     let start = Start::Transpose;
-    let options =
-        Options { lambda: vec![1.0], step: Some(1.0), method: Method::Ista, start, iterations: 5000 };
+    let options = Options {
+        lambda: vec![1.0],
+        step: Some(1.0),
+        method: Method::Ista,
+        start,
+        iterations: 5000,
+        ..Options::default()
+    };
     let mut job = Inversion::new(vec![stage(Shape::new(2, 9, 9), 4, 3, 1)], &options).unwrap();
     job::run(&mut job).unwrap();
     let r = &job.recovered()[0];

@@ -45,15 +45,16 @@ export const requests = (tools) => {
     },
     dictionaryBytes: (_, dictionary) => find(dictionary, 'dictionary').bytes(),
     atoms: (_, dictionary, layer) => find(dictionary, 'dictionary').filters(layer),
-    async code(_, /** @type {number} */ dictionary, input, options) {
+    async code(_, /** @type {number} */ dictionary, input, { normalised, ...options }) {
       const { image, tensor } = await read(input);
       const found = find(dictionary, 'dictionary');
       const json = JSON.stringify(options);
-      return {
-        handle: keep(
-          image ? found.code(image.width, image.height, image.data, json) : found.codeTensor(...tensor, json),
-        ),
-      };
+      if (image && normalised)
+        throw fail('Parameter', 'normalised is for tensors: a photo’s contrast is not normalised.');
+      const job = image
+        ? found.code(image.width, image.height, image.data, json)
+        : found.codeTensor(...tensor, json, normalised);
+      return { handle: keep(job) };
     },
     async path(_, /** @type {number} */ dictionary, input, options) {
       const { image, tensor } = await read(input);

@@ -28,10 +28,11 @@ function choice(value, what, choices) {
 /** @param {types.InvertOptions} options */
 function inversion(options) {
   if (typeof options !== 'object' || options === null) throw check.wrong('options', '{ layer, … }', options);
-  const { lambda, step, method = 'fista', start = 'zero', iterations = 100 } = options;
+  const { lambda, prior = [], step, method = 'fista', start = 'zero', iterations = 100 } = options;
   const list = lambda === undefined ? [] : Array.isArray(lambda) ? lambda : [lambda];
   return {
     lambda: list.map((one) => positive(one, 'lambda')),
+    prior: prior.map((one, i) => choice(one, `prior[${i}]`, ['sparse', 'smooth'])),
     step: step === undefined ? undefined : positive(step, 'step'),
     method: choice(method, 'method', ['ista', 'fista']),
     start: choice(start, 'start', ['zero', 'transpose']),
@@ -42,7 +43,7 @@ function inversion(options) {
 /** @param {types.CodeOptions} options */
 function coding(options) {
   if (typeof options !== 'object' || options === null) throw check.wrong('options', '{ layers, lambda, … }', options);
-  const { layers, lambda, method = 'fista', iterations = 10 } = options;
+  const { layers, lambda, method = 'fista', iterations = 10, normalised = false } = options;
   const list = lambda === undefined || lambda === 'auto' ? [] : Array.isArray(lambda) ? lambda : [lambda];
   return {
     layers: layers === undefined ? undefined : check.integer(layers, 'layers', 1, 64),
@@ -50,6 +51,7 @@ function coding(options) {
     automatic: lambda === 'auto',
     method: choice(method, 'method', ['ista', 'fista']),
     iterations: check.integer(iterations, 'iterations', 1, 100_000),
+    normalised: normalised === true,
   };
 }
 

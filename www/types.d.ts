@@ -556,8 +556,13 @@ export interface InvertOptions {
   layer: string;
   /** Go on through so many more convolutions below, layer by layer (default 0). */
   down?: number;
-  /** λ, or one for each of the layers; default: about 5 % of the values other than zero. */
+  /** λ, or one for each of the layers; default: about 5 % of the values other than zero; smooth: 1000/‖F‖². */
   lambda?: number | number[];
+  /**
+   * What each layer's input is taken to be like: few values (‖z‖₁), or neighbours that are alike (½‖∇z‖², solved by conjugate gradient whatever the
+   * method). Default: sparse, but smooth for pixels that are recovered below another layer.
+   */
+  prior?: ('sparse' | 'smooth')[];
   /** β; default 1/(λ‖F‖²), ‖F‖² by power iteration. A larger one may diverge, and is shown doing so. */
   step?: number;
   method?: 'ista' | 'fista';
@@ -567,8 +572,11 @@ export interface InvertOptions {
   iterations?: number;
 }
 
-/** One layer of an inversion: min over z of (λ/2)‖Fz − y‖² + ‖z‖₁. */
+/** One layer of an inversion: min over z of (λ/2)‖Fz − y‖² + ‖z‖₁, or another prior. */
 export interface InvertStage {
+  prior: 'sparse' | 'smooth';
+  /** Share of the response that is known and explained: all of it, or below another layer what came down through the switches. */
+  known: number;
   /** The convolution, and what it reads: whose values are recovered. */
   layer: string;
   input: string;
@@ -637,6 +645,8 @@ export interface CodeOptions {
   method?: 'ista' | 'fista';
   /** For each layer; default 10. */
   iterations?: number;
+  /** Of a tensor: its contrast is normalised already, it is used as it is (default false). */
+  normalised?: boolean;
 }
 
 /** One layer of a coded photo. */

@@ -51,6 +51,7 @@ fn stage(trace: &Trace, node: usize) -> Result<Stage> {
         bias: net.bias(node),
         truth: trace.activation(input),
         crossings: Vec::new(),
+        pixels: net.kind(input).is_none(),
     })
 }
 

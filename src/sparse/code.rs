@@ -5,7 +5,7 @@ use super::course::{self, Course, Wanted};
 use super::layers::{Below, Stack, draws};
 use super::operator::{Conv, Operator};
 use super::pool3d::Pool3d;
-use super::solver::{self, Method, Solver, Start};
+use super::solver::{self, Method, Prior, Solver, Start};
 use crate::error::{Error, Result};
 use crate::format::dictionary::{Dictionary, Layer};
 use crate::job::{Clock, Job, Progress};
@@ -146,6 +146,9 @@ impl Coding {
     /// The same for an image whose contrast is normalised already.
     pub fn of_normalised(dictionary: Arc<Dictionary>, y: Tensor, options: &Options) -> Result<Coding> {
         check_image(&dictionary, &y)?;
+        if y.data().iter().any(|v| !v.is_finite()) {
+            return Err(Error::Malformed("the image holds values that are not finite numbers".into()));
+        }
         course::iterations(options.iterations)?;
         let (have, layers) = (dictionary.layers.len(), options.layers.unwrap_or(dictionary.layers.len()));
         if layers == 0 || layers > have {
@@ -201,6 +204,7 @@ impl Coding {
             method: self.options.method,
             start: Start::Zero,
             iterations: self.options.iterations,
+            prior: Prior::Sparse,
             norm: NORM,
         };
         let coded = start(spec, &self.coded, self.y.shape(), wanted)

@@ -1,7 +1,7 @@
 //! One problem from F and y alone to its answer, piece by piece: ‖F‖² first, then λ where none is given, then the iterations.
 
 use super::operator::{Operator, Power};
-use super::solver::{self, Method, Problem, Solver, Start};
+use super::solver::{self, Method, Prior, Problem, Solver, Start};
 use super::weight::{SHARE, Search};
 use crate::error::{Error, Result};
 use crate::kernel::shrink;
@@ -10,10 +10,14 @@ use std::sync::Arc;
 /// Most iterations: the list of objectives is handed out whole.
 const MOST: usize = 100_000;
 
+/// λ‖F‖² of the smooth prior where no λ is given.
+pub const SMOOTH: f64 = 1000.0;
+
 /// What is wanted of a course.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// λ; `None`: the one that leaves about 5 % of the values other than zero.
+    /// λ; `None`: of the sparse prior the one that leaves about 5 % of the values other than zero, of the smooth one
+    /// [`SMOOTH`] / ‖F‖².
     pub lambda: Option<f64>,
     /// β; by default 1/(λ‖F‖²).
     pub step: Option<f64>,
@@ -23,6 +27,8 @@ pub struct Wanted {
     pub start: Start,
     /// Iterations.
     pub iterations: usize,
+    /// What z is taken to be like.
+    pub prior: Prior,
     /// Power iterations at the most, and what ‖F‖² is taken for: so many times what they found, which is never too much.
     pub norm: (usize, f64),
 }
@@ -67,6 +73,11 @@ impl Course {
         }
     }
 
+    /// What z is taken to be like.
+    pub fn prior(&self) -> Prior {
+        self.wanted.prior
+    }
+
     /// ‖F‖² as far as it is known.
     pub fn norm2(&self) -> f64 {
         match &self.phase {
@@ -90,7 +101,8 @@ impl Course {
                 let (most, margin) = self.wanted.norm;
                 if power.step(&*self.operator)? || power.iterations() >= most {
                     self.norm2 = margin * power.value();
-                    self.phase = match self.wanted.lambda {
+                    let smooth = (self.wanted.prior == Prior::Smooth).then(|| SMOOTH / self.norm2);
+                    self.phase = match self.wanted.lambda.or(smooth) {
                         Some(lambda) => Phase::Solve(self.solve(y, lambda)?),
                         None => Phase::Lambda(Search::new(self.operator.clone(), y, self.norm2, SHARE)?),
                     };
@@ -128,7 +140,8 @@ impl Course {
             }
         };
         let step = self.wanted.step.unwrap_or(1.0 / (lambda * self.norm2));
-        let problem = Problem { operator: self.operator.clone(), y: y.to_vec(), lambda, step };
+        let prior = self.wanted.prior;
+        let problem = Problem { operator: self.operator.clone(), y: y.to_vec(), lambda, step, prior };
         Solver::new(problem, self.wanted.method, z)
     }
 }

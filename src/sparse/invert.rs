@@ -5,8 +5,9 @@
 //! whose response it then is; and so on to the pixels.
 
 use super::course::{self, Course, Wanted};
+use super::known::Known;
 use super::operator::{Conv, Operator, Power};
-use super::solver::{self, Method, Solver, Start, relative};
+use super::solver::{self, Method, Prior, Solver, Start, relative};
 use crate::error::{Error, Result};
 use crate::job::{Clock, Job, Progress};
 use crate::kernel::conv::Geometry;
@@ -31,6 +32,8 @@ pub struct Stage {
     pub truth: Tensor,
     /// From its input down to the response of the next stage, in that order; empty for the last one.
     pub crossings: Vec<Crossing>,
+    /// Whether its input is the photo itself.
+    pub pixels: bool,
 }
 
 /// What lies between two convolutions, gone through downwards.
@@ -53,6 +56,8 @@ pub enum Crossing {
 pub struct Options {
     /// λ of each stage; a stage without one gets the λ that leaves about 5 % of its values other than zero.
     pub lambda: Vec<f64>,
+    /// What each stage's input is taken to be like; a stage without one is sparse, but the pixels under another stage are smooth.
+    pub prior: Vec<Prior>,
     /// β; by default 1/(λ‖F‖²).
     pub step: Option<f64>,
     /// ISTA or FISTA.
@@ -67,6 +72,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             lambda: Vec::new(),
+            prior: Vec::new(),
             step: None,
             method: Method::default(),
             start: Start::Zero,
@@ -84,6 +90,7 @@ pub struct Recovery {
     input: String,
     course: Course,
     transpose: Vec<f32>,
+    known: f64,
 }
 
 impl Recovery {
@@ -115,6 +122,16 @@ impl Recovery {
     /// The response that is explained.
     pub fn response(&self) -> &[f32] {
         &self.y
+    }
+
+    /// Share of the response that is known: all of it, or what came down through the switches.
+    pub fn known(&self) -> f64 {
+        self.known
+    }
+
+    /// What its input is taken to be like.
+    pub fn prior(&self) -> Prior {
+        self.course.prior()
     }
 
     /// Shape of the response.
@@ -201,6 +218,13 @@ impl Inversion {
                 stages.len()
             )));
         }
+        if options.prior.len() > stages.len() {
+            return Err(Error::Parameter(format!(
+                "{} priors are given for {} layers to invert",
+                options.prior.len(),
+                stages.len()
+            )));
+        }
         let count = stages.len();
         let mut job = Inversion {
             todo: stages.into_iter(),
@@ -228,6 +252,7 @@ impl Inversion {
             Conv::push(&stage.weights, &stage.geometry, stage.truth.shape()).map_err(|e| e.at(&place))?;
         let operator = Arc::new(operator);
         let m = operator.range().count()?;
+        let carried = response.is_some();
         let y = match response {
             Some(y) => explained(y, &stage.bias, operator.range()),
             None => {
@@ -247,18 +272,32 @@ impl Inversion {
                 "{place}: its response holds values that are not finite numbers; run the network on an input without them"
             )));
         }
+        // Of a response that was carried down only what is not zero is known; the rest may have been anything.
+        let known: Option<Vec<bool>> = carried.then(|| y.iter().map(|v| *v != 0.0).collect());
+        let share = known.as_ref().map_or(1.0, |k| k.iter().filter(|k| **k).count() as f64 / m.max(1) as f64);
+        if share == 0.0 {
+            return Err(Error::Parameter(format!(
+                "{place}: nothing of the layer above came down to it; give that one a larger λ"
+            )));
+        }
         let mut transpose = vec![0.0; operator.domain().count()?];
         operator.adjoint(&y, &mut transpose);
         let options = &self.options;
+        let own = if carried && stage.pixels { Prior::Smooth } else { Prior::Sparse };
         let wanted = Wanted {
             lambda: options.lambda.get(self.recovered.len()).copied(),
+            prior: options.prior.get(self.recovered.len()).copied().unwrap_or(own),
             step: options.step,
             method: options.method,
             start: options.start,
             iterations: options.iterations,
             norm: (Power::MOST, 1.0),
         };
-        let course = Course::new(operator.clone(), wanted).map_err(|e| e.at(&place))?;
+        let asked: Arc<dyn Operator> = match known {
+            Some(known) => Arc::new(Known::new(operator.clone(), known)),
+            None => operator.clone(),
+        };
+        let course = Course::new(asked, wanted).map_err(|e| e.at(&place))?;
         self.crossings = stage.crossings;
         self.recovered.push(Recovery {
             operator,
@@ -268,6 +307,7 @@ impl Inversion {
             input: stage.input,
             course,
             transpose,
+            known: share,
         });
         Ok(())
     }

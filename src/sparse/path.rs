@@ -5,7 +5,7 @@ use super::contrast;
 use super::course;
 use super::layers::draws;
 use super::operator::{Conv, Operator, Power};
-use super::solver::{self, Method, Problem, Solver};
+use super::solver::{self, Method, Prior, Problem, Solver};
 use super::weight::smallest;
 use crate::error::{Error, Result};
 use crate::format::dictionary::Dictionary;
@@ -100,8 +100,13 @@ impl Path {
             Some(solver) => solver,
             None => {
                 let (y, z) = (self.y.clone(), std::mem::take(&mut self.z));
-                let problem =
-                    Problem { operator: self.operator.clone(), y, lambda, step: 1.0 / (lambda * self.norm2) };
+                let problem = Problem {
+                    operator: self.operator.clone(),
+                    y,
+                    lambda,
+                    step: 1.0 / (lambda * self.norm2),
+                    prior: Prior::Sparse,
+                };
                 self.now.insert(Solver::new(problem, Method::Fista, Some(z))?)
             }
         };

@@ -1,7 +1,7 @@
 //! min over z of (λ/2)‖Fz − y‖² + ‖z‖₁, iteration by iteration.
 
 use super::operator::Operator;
-use super::{fista, ista};
+use super::{fista, ista, smooth};
 use crate::error::{Error, Result};
 use crate::kernel::shrink::{self, Left};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,27 @@ pub enum Start {
     Transpose,
 }
 
+/// What z is taken to be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Prior {
+    /// Few values are not zero: ‖z‖₁.
+    #[default]
+    Sparse,
+    /// Neighbours are alike, as pixels are: see [`smooth`]. Solved by conjugate gradient, whatever the method and the step.
+    Smooth,
+}
+
+impl Prior {
+    /// `sparse`, `smooth`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Prior::Sparse => "sparse",
+            Prior::Smooth => "smooth",
+        }
+    }
+}
+
 /// The problem.
 pub struct Problem {
     /// F.
@@ -39,6 +60,8 @@ pub struct Problem {
     pub lambda: f64,
     /// β: the step, and what every value shrinks by.
     pub step: f64,
+    /// What stands beside the remainder in the objective.
+    pub prior: Prior,
 }
 
 /// Where an iteration stands.
@@ -51,11 +74,18 @@ pub struct State {
     pub gradient: Vec<f32>,
 }
 
+/// What the iterations remember beside z.
+enum Way {
+    Ista,
+    Fista(fista::Ahead),
+    Smooth(smooth::Walk),
+}
+
 /// A problem being solved.
 pub struct Solver {
     problem: Problem,
     state: State,
-    ahead: Option<fista::Ahead>,
+    way: Way,
     left: Left,
     error: f64,
     start: f64,
@@ -95,12 +125,19 @@ impl Solver {
         let mut residual = vec![0.0; m];
         problem.operator.apply(&z, None, &mut residual);
         let error = shrink::subtract(&mut residual, &problem.y);
-        let l1 = z.iter().map(|v| f64::from(v.abs())).sum();
-        let left = Left { l1, support: z.iter().filter(|v| **v != 0.0).count() };
-        let state = State { z, residual, gradient: vec![0.0; n] };
-        let ahead = (method == Method::Fista).then(|| fista::Ahead::new(&state));
-        let start = problem.lambda / 2.0 * error + l1;
-        Ok(Solver { problem, state, ahead, left, error, start, objective: Vec::new(), diverged: false })
+        let mut state = State { z, residual, gradient: vec![0.0; n] };
+        let way = match (problem.prior, method) {
+            (Prior::Smooth, _) => Way::Smooth(smooth::Walk::new(&problem, &mut state)),
+            (Prior::Sparse, Method::Fista) => Way::Fista(fista::Ahead::new(&state)),
+            (Prior::Sparse, Method::Ista) => Way::Ista,
+        };
+        let penalty = match problem.prior {
+            Prior::Sparse => state.z.iter().map(|v| f64::from(v.abs())).sum(),
+            Prior::Smooth => smooth::penalty(&state.z, domain),
+        };
+        let left = Left { l1: penalty, support: count(&state.z) };
+        let start = problem.lambda / 2.0 * error + penalty;
+        Ok(Solver { problem, state, way, left, error, start, objective: Vec::new(), diverged: false })
     }
 
     /// One iteration. Once the objective is no finite number any more, nothing happens: see [`Solver::diverged`].
@@ -108,9 +145,13 @@ impl Solver {
         if self.diverged {
             return;
         }
-        let (left, error) = match &mut self.ahead {
-            None => ista::step(&self.problem, &mut self.state),
-            Some(ahead) => fista::step(&self.problem, &mut self.state, ahead),
+        let (left, error) = match &mut self.way {
+            Way::Ista => ista::step(&self.problem, &mut self.state),
+            Way::Fista(ahead) => fista::step(&self.problem, &mut self.state, ahead),
+            Way::Smooth(walk) => {
+                let (l1, error) = smooth::step(&self.problem, &mut self.state, walk);
+                (Left { l1, support: count(&self.state.z) }, error)
+            }
         };
         let objective = self.problem.lambda / 2.0 * error + left.l1;
         (self.left, self.error) = (left, error);
@@ -148,7 +189,7 @@ impl Solver {
         relative(self.error, shrink::norm2(&self.problem.y))
     }
 
-    /// Σ|z|.
+    /// Σ|z|, or what else stands beside the remainder.
     pub fn l1(&self) -> f64 {
         self.left.l1
     }
@@ -167,6 +208,10 @@ impl Solver {
     pub(super) fn into_y(self) -> Vec<f32> {
         self.problem.y
     }
+}
+
+fn count(z: &[f32]) -> usize {
+    z.iter().filter(|v| **v != 0.0).count()
 }
 
 /// √(a / b) of squared norms; 0 for 0 / 0.

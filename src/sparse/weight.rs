@@ -1,7 +1,7 @@
 //! λ for a wanted share of values that are not zero: bisection, a few iterations for each guess.
 
 use super::operator::Operator;
-use super::solver::{Method, Problem, Solver};
+use super::solver::{Method, Prior, Problem, Solver};
 use crate::error::{Error, Result};
 use crate::kernel::elementwise::largest;
 use std::sync::Arc;
@@ -44,8 +44,9 @@ impl Search {
             Some(solver) => solver,
             None => {
                 let step = 1.0 / (lambda * self.norm2);
+                let y = std::mem::take(&mut self.y);
                 let problem =
-                    Problem { operator: self.operator.clone(), y: std::mem::take(&mut self.y), lambda, step };
+                    Problem { operator: self.operator.clone(), y, lambda, step, prior: Prior::Sparse };
                 self.now.insert(Solver::new(problem, Method::Fista, None)?)
             }
         };

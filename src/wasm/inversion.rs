@@ -29,6 +29,7 @@ fn stage(s: &Stage) -> JsValue {
         ("outputs", (s.geometry.outputs as f64).into()),
         ("groups", (s.geometry.groups as f64).into()),
         ("window", window),
+        ("pixels", s.pixels.into()),
     ]);
     object([
         ("layer", layer),

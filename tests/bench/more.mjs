@@ -2,9 +2,8 @@
 // `UNPOOL=checkout node web.mjs --task sparse --rt unpool@1,unpool@2` there, after ./build.sh dist here; `--task train --net lenet,demo,cifar`,
 // `--task epoch --net demo`. `epoch` also says how well the network tells digits afterwards.
 //
-// Of sparse coding, what is solved is the peers' problem but for two things: their border is circular, here the maps overhang the picture by the filters'
-// side less one; and the picture, whose contrast is normalised already, is normalised once more. So times an iteration compare, and
-// objectives do not: the printed gap means nothing.
+// Of sparse coding the problem is the peers' but for the border: theirs is circular, here the maps overhang the picture by the filters' side less
+// one. So the objective's limit is a little another, and the printed gap to theirs says how much; times an iteration compare.
 
 /** @import * as types from '../../www/types.js' */
 /** @typedef {{ n: number, images: Uint8Array, labels: Uint8Array }} Digits */
@@ -88,11 +87,7 @@ export async function create({ threads, base }) {
   /** @type {types.Dictionary | undefined} */
   let dictionary;
   return {
-    info: {
-      flavour: lab.flavour,
-      threads: lab.threads,
-      problem: 'maps overhang, contrast normalised once more: only times compare',
-    },
+    info: { flavour: lab.flavour, threads: lab.threads, border: 'maps overhang, not circular' },
     /**
      * ‖F‖² is found by power iteration each time, which `L` would spare.
      * @param {{ image: Float32Array, filters: Float32Array, lmbda: number, side: number, size: number, method: 'ista' | 'fista', iterations: number }} problem
@@ -102,7 +97,7 @@ export async function create({ threads, base }) {
         await lab.dictionary(dictionaryFile(filters, size, 1 / lmbda, side))
       );
       const input = { data: image, shape: [1, side, side] };
-      const coding = await dictionary.code(input, { method, iterations });
+      const coding = await dictionary.code(input, { method, iterations, normalised: true });
       let objective = Number.NaN;
       for await (const { layers } of coding.run({ interval: 100_000 }))
         objective = layers[0].objective.at(-1) ?? objective;

@@ -58,7 +58,11 @@ test('a layer is inverted, and the layers below it through the recorded switches
       shapes: [ista.stages[0].z.shape, ista.stages[0].truth.shape, ista.stages[0].response.shape],
       nonzero: ista.stages[0].z.data.filter((v) => v !== 0).length,
       truth: ista.stages[0].truth.data.every((v, i) => v === truth.data[i]),
-      down: down.stages.map(({ layer, input, z, objective }) => [layer, input, z.shape.join('×'), objective.length]),
+      down: down.stages.map(({ layer, input, z, objective, prior }) => [
+        ...[layer, input, z.shape.join('×'), objective.length, prior],
+      ]),
+      known: down.stages.map(({ known }) => known),
+      smooth: down.stages[1].objective,
     };
   });
   assert.deepEqual(got.flavour, ['threads', true]);
@@ -80,9 +84,14 @@ test('a layer is inverted, and the layers below it through the recorded switches
   assert.equal(support, got.nonzero / (8 * 16 * 16));
   assert.equal(diverged, null);
   assert.deepEqual(got.down, [
-    ['conv2', 'pool1', '8×16×16', 30],
-    ['conv1', 'data', '3×32×32', 30],
+    ['conv2', 'pool1', '8×16×16', 30, 'sparse'],
+    ['conv1', 'data', '3×32×32', 30, 'smooth'],
   ]);
+  assert.ok(got.known[0] === 1 && got.known[1] > 0 && got.known[1] < 0.26, `a quarter came through: ${got.known}`);
+  assert.ok(
+    got.smooth.every((v, i) => !i || v <= got.smooth[i - 1] * (1 + 1e-5)),
+    'conjugate gradient descends',
+  );
 });
 
 test('a step too large is shown diverging, and what makes no sense is refused', async () => {
@@ -110,6 +119,7 @@ test('a step too large is shown diverging, and what makes no sense is refused', 
         no({ layer: 'pool1' }),
         no({ layer: 'conv1', down: 1 }),
         no({ layer: 'conv1', method: 'newton' }),
+        no({ layer: 'conv1', prior: ['dense'] }),
         refused(last(lab.invert(trace, { layer: 'conv1' }, { signal: aborted.signal }))),
       ]),
     };
@@ -123,7 +133,13 @@ test('a step too large is shown diverging, and what makes no sense is refused', 
     /Parameter: iterations/,
     /Unsupported: pool1 is no convolution/,
   ];
-  for (const [i, says_] of [...says, /no more convolutions/, /Parameter: method/, /Aborted/].entries())
+  for (const [i, says_] of [
+    ...says,
+    /no more convolutions/,
+    /Parameter: method/,
+    /Parameter: prior/,
+    /Aborted/,
+  ].entries())
     assert.match(got.no[i], says_);
 });
 
@@ -150,6 +166,7 @@ test('a dictionary is learned, left, gone on with; a photo is coded in it, taken
     const grey = { data: new Float32Array(900).map((_, i) => (i * 37) % 11), shape: [1, 30, 30] };
     const colour = { data: new Float32Array(2700).fill(1), shape: [3, 30, 30] };
     const tensor = await last((await reopened.code(grey, { layers: 1, lambda: 'auto' })).run());
+    const asItIs = await last((await reopened.code(grey, { layers: 1, normalised: true })).run());
     return {
       end: [end.done, end.layer, end.passes, end.photos, end.filters.shape, end.objective.length],
       other: other.done,
@@ -161,13 +178,21 @@ test('a dictionary is learned, left, gone on with; a photo is coded in it, taken
       shape,
       norms,
       tensor: [tensor.image.shape, Number(tensor.layers[0].support)],
+      asItIs: [
+        asItIs.image.data.every((v, i) => v === grey.data[i]),
+        tensor.image.data.every((v, i) => v === grey.data[i]),
+      ],
       no: await Promise.all([
         refused(reopened.code(colour)),
         refused(reopened.code(grey, { lambda: -1 })),
         refused(reopened.code(grey, { layers: 5 })),
         refused(reopened.code(grey, { iterations: 0 })),
         refused(reopened.code({ data: new Float32Array(900).fill(Number.NaN), shape: [1, 30, 30] })),
+        refused(
+          reopened.code({ data: new Float32Array(900).fill(Number.NaN), shape: [1, 30, 30] }, { normalised: true }),
+        ),
         refused(reopened.code({ data: new Float32Array([1, 2, 1, 2]), shape: [1, 2, 2] })),
+        refused(reopened.code(photo(1), { normalised: true })),
         refused(reopened.code(grey, { lambda: Number.NaN })),
         refused(last(reopened.path(grey, { lambda: [0] }))),
         refused(last(reopened.path(grey, { iterations: 0 }))),
@@ -210,13 +235,16 @@ test('a dictionary is learned, left, gone on with; a photo is coded in it, taken
     `filters of unit norm: ${got.norms}`,
   );
   assert.deepEqual(got.tensor[0], [1, 30, 30]);
+  assert.deepEqual(got.asItIs, [true, false]);
   const says = [
     /Shape: .*grey/,
     /Parameter: lambda/,
     /Parameter: .*2 layers/,
     /Parameter: iterations/,
     /Malformed: .*not finite/,
+    /Malformed: .*not finite/,
     /Shape: .*larger than/,
+    /Parameter: normalised/,
     /Parameter: lambda/,
     /Parameter: lambda/,
     /Parameter: iterations/,

@@ -79,6 +79,14 @@ test('a layer is inverted by both methods, beside one step back; a step too larg
   await eventually(async () => assert.ok(await invert.locator('[data-spa-diverged]').isHidden()), 60_000);
   await invert.locator('[data-spa-pick=down]').selectOption('1');
   await eventually(async () => assert.equal(await invert.locator('[data-spa-down] .spa-trio').count(), 2), 60_000);
+  await eventually(
+    async () =>
+      assert.match(
+        await invert.locator('[data-spa-down]').innerText(),
+        /From fire2[\s\S]* of the response is known; few values[\s\S]*From conv1 to data: [\d.]+ % of the response is known; neighbouring pixels/,
+      ),
+    60_000,
+  );
   const saved = page.waitForEvent('download');
   await invert.getByRole('button', { name: 'Objective as CSV' }).click();
   assert.match((await saved).suggestedFilename(), /^squeezenet-.*objective\.csv$/);

@@ -2,7 +2,7 @@
 
 import { number, rich, t } from '../words.js';
 import { el, task } from './dom.js';
-import { mapOf, percent, plate, scaleOf, strongest } from './sparse-plate.js';
+import { mapOf, percent, plate, scaleOf, sized, strongest } from './sparse-plate.js';
 
 /** @typedef {import('./sparse.js').Scene} Scene */
 /** @typedef {import('../types.d.ts').InvertStage} InvertStage */
@@ -80,7 +80,11 @@ export class Down {
       const head = rich('spa.down.stage', {
         layer: stage.layer,
         input: stage.input,
-        support: stage.support === null ? '…' : percent(stage.support),
+        known: percent(stage.known),
+        how: t(`spa.down.prior.${stage.prior}`, {
+          lambda: stage.lambda === null ? '…' : sized(stage.lambda),
+          support: stage.support === null ? '…' : percent(stage.support),
+        }),
       });
       rows.push(el('div', { class: 'stack' }, el('h4', {}, ...head), row));
     }

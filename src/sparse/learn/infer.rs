@@ -4,7 +4,7 @@ use super::{Learning, Phase, SEARCHED, WARM};
 use crate::error::Result;
 use crate::sparse::layers::{Stack, draws};
 use crate::sparse::operator::{Conv, Power};
-use crate::sparse::solver::{Method, Problem, Solver};
+use crate::sparse::solver::{Method, Prior, Problem, Solver};
 use crate::sparse::weight::Search;
 use std::sync::Arc;
 
@@ -42,7 +42,8 @@ impl Learning {
         let (operator, norm2) = self.operator(photo)?;
         let lambda = self.dictionary.layers[self.below[photo].len()].spec.lambda;
         let y = self.images[photo].data().to_vec();
-        let problem = Problem { operator, y, lambda, step: 1.0 / (lambda * norm2) };
+        let step = 1.0 / (lambda * norm2);
+        let problem = Problem { operator, y, lambda, step, prior: Prior::Sparse };
         let mut solver = Solver::new(problem, Method::Fista, None)?;
         (0..self.options.iterations).for_each(|_| solver.iterate());
         Ok(solver)

@@ -94,7 +94,7 @@ impl Dictionary {
         self.photo(width, height, rgba.0).and_then(|image| self.start(&image, options)).map_err(thrown)
     }
 
-    /// The same for channels × rows × columns of any size.
+    /// The same for channels × rows × columns of any size; with `normalised` used as it is.
     #[wasm_bindgen(js_name = codeTensor)]
     pub fn code_tensor(
         &self,
@@ -103,8 +103,12 @@ impl Dictionary {
         h: usize,
         w: usize,
         options: &str,
+        normalised: bool,
     ) -> std::result::Result<CodeJob, JsValue> {
-        Tensor::new(Shape::new(c, h, w), data).and_then(|image| self.start(&image, options)).map_err(thrown)
+        let start = |image| {
+            if normalised { self.start_as_it_is(image, options) } else { self.start(&image, options) }
+        };
+        Tensor::new(Shape::new(c, h, w), data).and_then(start).map_err(thrown)
     }
 
     /// Starts a regularisation path over a photo.
@@ -139,13 +143,20 @@ impl Dictionary {
     }
 
     fn start(&self, image: &Tensor, options: &str) -> Result<CodeJob> {
-        let Request { layers, lambda, automatic, method, iterations } = read(options)?;
-        let options = Options { layers, lambda, automatic, method, iterations };
-        Ok(CodeJob::new(Coding::new(self.inner.clone(), image, &options)?))
+        Ok(CodeJob::new(Coding::new(self.inner.clone(), image, &coding(options)?)?))
+    }
+
+    fn start_as_it_is(&self, image: Tensor, options: &str) -> Result<CodeJob> {
+        Ok(CodeJob::new(Coding::of_normalised(self.inner.clone(), image, &coding(options)?)?))
     }
 
     fn along(&self, image: &Tensor, options: &str) -> Result<PathJob> {
         let PathRequest { lambda, count, iterations } = read(options)?;
         Ok(PathJob::new(Path::new(&self.inner, image, &lambda, count, iterations)?))
     }
+}
+
+fn coding(options: &str) -> Result<Options> {
+    let Request { layers, lambda, automatic, method, iterations } = read(options)?;
+    Ok(Options { layers, lambda, automatic, method, iterations })
 }

@@ -6,7 +6,7 @@ use super::{number, read, solving};
 use crate::error::Result;
 use crate::kernel::conv::Geometry;
 use crate::sparse::invert::{Crossing, Inversion as Sparse, Options, Recovery, Stage};
-use crate::sparse::solver::{Method, Start};
+use crate::sparse::solver::{Method, Prior, Start};
 use crate::tensor::{Shape, Tensor};
 use crate::window::Window;
 use js_sys::Array;
@@ -22,12 +22,14 @@ struct Layer {
     outputs: usize,
     groups: usize,
     window: Window,
+    pixels: bool,
 }
 
 /// `InvertOptions`, checked by lab.js.
 #[derive(Deserialize)]
 struct Request {
     lambda: Vec<f64>,
+    prior: Vec<Prior>,
     step: Option<f64>,
     method: Method,
     start: Start,
@@ -58,10 +60,10 @@ impl Inversion {
         truth: Vec<f32>,
     ) -> std::result::Result<(), JsValue> {
         let read = || -> Result<Stage> {
-            let Layer { name, input, shape, outputs, groups, window } = read(layer)?;
+            let Layer { name, input, shape, outputs, groups, window, pixels } = read(layer)?;
             let geometry = Geometry { inputs: shape.c, outputs, groups, window };
             let truth = Tensor::new(shape, truth)?;
-            Ok(Stage { name, input, geometry, weights, bias, truth, crossings: Vec::new() })
+            Ok(Stage { name, input, geometry, weights, bias, truth, crossings: Vec::new(), pixels })
         };
         self.stages.push(read().map_err(thrown)?);
         Ok(())
@@ -85,8 +87,8 @@ impl Inversion {
     /// Starts; `options` as `InvertOptions`.
     pub fn start(self, options: &str) -> std::result::Result<InvertJob, JsValue> {
         let start = || -> Result<InvertJob> {
-            let Request { lambda, step, method, start, iterations } = read(options)?;
-            let options = Options { lambda, step, method, start, iterations };
+            let Request { lambda, prior, step, method, start, iterations } = read(options)?;
+            let options = Options { lambda, prior, step, method, start, iterations };
             Ok(InvertJob { job: Stepped::new(Sparse::new(self.stages, &options)?) })
         };
         start().map_err(thrown)
@@ -134,6 +136,8 @@ fn stage(r: &Recovery) -> JsValue {
         ("transpose", object([("data", floats(r.transpose())), ("shape", shape(r.truth().shape()))])),
         ("response", object([("data", floats(r.response())), ("shape", shape(r.response_shape()))])),
         ("residual", residual),
+        ("known", r.known().into()),
+        ("prior", r.prior().name().into()),
         ("diverged", r.statement().map_or(JsValue::NULL, JsValue::from)),
     ];
     object(own.into_iter().chain(solving(r.norm2(), solver)))

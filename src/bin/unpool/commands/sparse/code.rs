@@ -59,10 +59,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     let dictionary = Arc::new(read(&args.dictionary)?);
     let about = &dictionary.about;
     let side = args.side.map_or(about.side, usize::from);
-    let image = match input::open(&args.input)? {
-        Opened::Picture(picture) => photo::read(&picture, about.channels, side)?,
-        Opened::Tensor(given) => given.tensor,
-    };
+    let opened = input::open(&args.input)?;
     let options = Options {
         layers: args.layers,
         lambda: args.lambda.clone(),
@@ -70,7 +67,13 @@ pub fn main(args: &Args, json: bool) -> Outcome {
         method: args.method.into(),
         iterations: args.iterations,
     };
-    let mut job = Coding::new(dictionary.clone(), &image, &options)?;
+    let mut job = match opened {
+        Opened::Picture(picture) => {
+            Coding::new(dictionary.clone(), &photo::read(&picture, about.channels, side)?, &options)?
+        }
+        // Like every tensor on the command line: used as it is.
+        Opened::Tensor(given) => Coding::of_normalised(dictionary.clone(), given.tensor, &options)?,
+    };
     output::watch("coding", &mut job)?;
     if let Some(folder) = &args.output {
         write(folder, &job, args.contrast)?;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use unpool::Error;
 use unpool::explain::inversion::stages;
 use unpool::sparse::invert::{Inversion, Options, Recovery};
-use unpool::sparse::solver::Start;
+use unpool::sparse::solver::{Prior, Start};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -26,6 +26,9 @@ pub struct Args {
     /// Weight of the remainder, one for each layer [default: about 5 % of the values are not zero]
     #[arg(long, value_name = "λ,…", value_delimiter = ',', allow_hyphen_values = true)]
     lambda: Vec<f64>,
+    /// What each layer's input is taken to be like [default: sparse; pixels below another layer smooth]
+    #[arg(long, value_enum, value_name = "PRIOR,…", value_delimiter = ',')]
+    prior: Vec<PriorName>,
     /// Step β [default: 1/(λ‖F‖²), by power iteration]
     #[arg(long, value_name = "β", allow_hyphen_values = true)]
     step: Option<f64>,
@@ -51,6 +54,14 @@ enum StartName {
     Transpose,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum PriorName {
+    /// Few values are not zero
+    Sparse,
+    /// Neighbours are alike; solved by conjugate gradient, without --method and --step
+    Smooth,
+}
+
 pub fn main(args: &Args, json: bool) -> Outcome {
     let net = model::load(&args.model)?;
     let node = net.find(&args.layer)?;
@@ -58,6 +69,14 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     let trace = run::forward(&net, given.tensor.clone())?;
     let options = Options {
         lambda: args.lambda.clone(),
+        prior: args
+            .prior
+            .iter()
+            .map(|p| match p {
+                PriorName::Sparse => Prior::Sparse,
+                PriorName::Smooth => Prior::Smooth,
+            })
+            .collect(),
         step: args.step,
         method: args.method.into(),
         start: match args.start {
@@ -114,7 +133,7 @@ fn describe(r: &Recovery) -> Value {
         "layer": r.name(), "input": r.input(), "objective": solver.objective(), "start": solver.start(),
         "step": solver.problem().step, "lambda": solver.problem().lambda, "norm2": r.norm2(),
         "support": solver.support() as f64 / solver.z().len() as f64, "nonzero": solver.support(),
-        "error": solver.error(), "distance": r.distance(), "likeness": r.likeness(),
+        "known": r.known(), "prior": r.prior().name(), "error": solver.error(), "distance": r.distance(), "likeness": r.likeness(),
         "transpose_likeness": r.transpose_likeness(), "shape": r.truth().shape(),
     })
 }
