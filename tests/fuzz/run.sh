@@ -7,7 +7,7 @@ export RUSTC_BOOTSTRAP=1
 seconds=${1:-60}
 shift || true
 data=../data
-for target in ${*:-onnx caffemodel prototxt pickle torch torch7 zip safetensors}; do
+for target in ${*:-onnx test_data caffemodel prototxt pickle torch torch7 zip npy safetensors gallery dictionary idx}; do
   seeds=../../target/fuzz-seeds/$target
   mkdir -p "$seeds"
   case $target in
@@ -16,6 +16,10 @@ for target in ${*:-onnx caffemodel prototxt pickle torch torch7 zip safetensors}
     torch) cp "$data"/torch/* "$seeds" ;;
     zip) cp "$data"/torch/new.pt "$data"/compressed.npz "$seeds" ;;
     torch7) cp "$data"/torch7/*.t7 "$seeds" ;;
+    npy | idx | test_data | dictionary) python3 seeds.py "$target" "$seeds" ;;
+    # Of one photo, small enough for -max_len.
+    gallery) photo=$(mktemp -d) && cp ../../www/samples/cat.* "$photo" &&
+      ../../target/release/unpool gallery build ../../models/squeezenet.safetensors "$photo" --layers conv1 --output "$seeds/seed" >/dev/null ;;
     safetensors) cp "$data"/average.safetensors "$data"/residual.safetensors "$seeds" ;;
   esac
   echo "== $target"

@@ -1,0 +1,8 @@
+//! Galleries.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = unpool::format::gallery::read(bytes);
+});

@@ -1,0 +1,8 @@
+//! IDX files, as MNIST's.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = unpool::format::idx::read(bytes);
+});

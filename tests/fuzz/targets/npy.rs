@@ -1,0 +1,8 @@
+//! NumPy arrays.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = unpool::format::npy::read(bytes);
+});
