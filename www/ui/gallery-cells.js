@@ -13,14 +13,15 @@ const ROUND = 80;
 const MOST = 1200;
 
 /** @typedef {import('../types.d.ts').GalleryPatch} GalleryPatch */
-/** @typedef {{ rank: number, ask: (signal: AbortSignal) => Promise<void>, failed: (error: Error) => void }} Wish */
+/** @typedef {{ rank: number, early: boolean, ask: (signal: AbortSignal) => Promise<void>, failed: (error: Error) => void }} Wish */
 
 export class Cells {
   /** By what they show, the one used last at the end. @type {Map<string, GalleryCell>} */
   #kept = new Map();
   /** By whom they are wanted. @type {Map<object, Wish[]>} */
   #wanted = new Map();
-  #running = 0;
+  /** On their way. @type {Set<Wish>} */
+  #running = new Set();
   /** What has come and is not drawn yet. @type {(() => void)[]} */
   #come = [];
   #abort = new AbortController();
@@ -53,6 +54,7 @@ export class Cells {
       if (early)
         wishes.push({
           rank: place - LEAD * 16,
+          early: true,
           ask: async (signal) => {
             const patch = await gallery.patch(layer, map, entry, { side, signal });
             this.#deliver(signal, () => there || early(patch, i));
@@ -61,6 +63,7 @@ export class Cells {
         });
       wishes.push({
         rank: place,
+        early: false,
         ask: async (signal) => {
           const cell = await gallery.cell(layer, map, entry, { side, signal });
           this.#keep(key, cell);
@@ -110,26 +113,37 @@ export class Cells {
     return found;
   }
 
+  /**
+   * Whether a wish may begin. While the engine projects, photos wait to be decoded: so nothing of a map is projected before the patches of
+   * its row are there, which need no more than that.
+   * @param {Wish} wish
+   */
+  #due({ rank, early }) {
+    return early || ![...this.#running].some((one) => one.early && one.rank < rank - 16);
+  }
+
   #next() {
     /** @type {[object, Wish] | undefined} */
     let first;
-    for (const [owner, wishes] of this.#wanted)
-      if (wishes.length && (!first || wishes[0].rank < first[1].rank)) first = [owner, wishes[0]];
+    for (const [owner, wishes] of this.#wanted) {
+      const wish = wishes.find((one) => this.#due(one));
+      if (wish && (!first || wish.rank < first[1].rank)) first = [owner, wish];
+    }
     if (!first) return undefined;
-    const [owner] = first;
-    const wishes = this.#wanted.get(owner) ?? [];
-    wishes.shift();
-    if (!wishes.length) this.#wanted.delete(owner);
-    return first[1];
+    const [owner, wish] = first;
+    const rest = (this.#wanted.get(owner) ?? []).filter((one) => one !== wish);
+    if (rest.length) this.#wanted.set(owner, rest);
+    else this.#wanted.delete(owner);
+    return wish;
   }
 
   #work() {
-    while (this.#running < AT_ONCE) {
+    while (this.#running.size < AT_ONCE) {
       const wish = this.#next();
       if (!wish) return;
-      this.#running += 1;
+      this.#running.add(wish);
       this.#ask(wish, this.#abort.signal).finally(() => {
-        this.#running -= 1;
+        this.#running.delete(wish);
         this.#work();
       });
     }
