@@ -77,8 +77,8 @@ test('a layer is inverted by both methods, beside one step back; a step too larg
   assert.equal(hash(page).get('solver'), 'ista');
   await step.press('Home');
   await eventually(async () => assert.ok(await invert.locator('[data-spa-diverged]').isHidden()), 60_000);
-  await invert.locator('[data-spa-pick=down]').selectOption('1');
-  await eventually(async () => assert.equal(await invert.locator('[data-spa-down] .spa-trio').count(), 2), 60_000);
+  await invert.locator('[data-spa-pick=down]').selectOption('2');
+  await eventually(async () => assert.equal(await invert.locator('[data-spa-down] .spa-trio').count(), 3), 120_000);
   await eventually(
     async () =>
       assert.match(
