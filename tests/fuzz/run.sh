@@ -19,7 +19,7 @@ for target in ${*:-onnx test_data caffemodel prototxt pickle torch torch7 zip np
     npy | idx | test_data | dictionary) python3 seeds.py "$target" "$seeds" ;;
     # Of one photo, small enough for -max_len.
     gallery) photo=$(mktemp -d) && cp ../../www/samples/cat.* "$photo" &&
-      ../../target/release/unpool gallery build ../../models/squeezenet.safetensors "$photo" --layers conv1 --output "$seeds/seed" >/dev/null ;;
+      ../../target/release/unpool gallery build ../../models/squeezenet.safetensors "$photo" --layers conv1 --output "$seeds/seed.safetensors" >/dev/null ;;
     safetensors) cp "$data"/average.safetensors "$data"/residual.safetensors "$seeds" ;;
   esac
   echo "== $target"
