@@ -255,7 +255,7 @@ fn a_sparse_input_is_recovered_better_than_by_the_transposed_filters() {
 }
 
 /// A way of two layers: below the first a ReLU and a pooling, then the second, which reads pixels.
-fn way(lambda: Vec<f64>, prior: Vec<Prior>) -> Inversion {
+fn way(lambda: Vec<f64>, prior: Vec<Prior>) -> Result<Inversion, Error> {
     let (pixels, side) = (Shape::new(2, 14, 14), 12);
     let lower = Stage {
         name: "conv1".into(),
@@ -272,14 +272,20 @@ fn way(lambda: Vec<f64>, prior: Vec<Prior>) -> Inversion {
     let below = Shape::new(3, side, side);
     upper.crossings = vec![Crossing::Unpool { switches, below }, Crossing::Rectify];
     let options = Options { lambda, prior, iterations: 300, ..Options::default() };
-    let mut job = Inversion::new(vec![upper, lower], &options).unwrap();
-    job::run(&mut job).unwrap();
-    job
+    let mut job = Inversion::new(vec![upper, lower], &options)?;
+    job::run(&mut job)?;
+    Ok(job)
+}
+
+#[test]
+fn a_layer_to_which_nothing_came_down_is_refused_by_name() {
+    let Err(Error::Parameter(says)) = way(vec![1e-9], vec![]) else { panic!("there is nothing to explain") };
+    assert!(says.contains("conv1") && says.contains("larger λ"), "{says}");
 }
 
 #[test]
 fn below_a_layer_only_what_came_down_is_explained_and_pixels_are_smooth() {
-    let job = way(vec![50.0], vec![]);
+    let job = way(vec![50.0], vec![]).unwrap();
     let [above, pixels] = job.recovered() else { panic!("two layers") };
     assert_eq!((above.prior(), above.known(), pixels.prior()), (Prior::Sparse, 1.0, Prior::Smooth));
     let came = above.z().data().iter().filter(|v| **v > 0.0).count();
@@ -292,7 +298,7 @@ fn below_a_layer_only_what_came_down_is_explained_and_pixels_are_smooth() {
     );
     assert!(s.error() < 0.05, "what is known is explained: {}", s.error());
     assert!(s.objective().windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-5)), "conjugate gradient descends");
-    let job = way(vec![50.0], vec![Prior::Sparse, Prior::Sparse]);
+    let job = way(vec![50.0], vec![Prior::Sparse, Prior::Sparse]).unwrap();
     assert_eq!(job.recovered()[1].prior(), Prior::Sparse);
     assert!(job.recovered()[1].solver().unwrap().support() < 2 * 14 * 14, "few values, as asked for");
     let none = Inversion::new(

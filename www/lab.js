@@ -32,7 +32,7 @@ function inversion(options) {
   const list = lambda === undefined ? [] : Array.isArray(lambda) ? lambda : [lambda];
   return {
     lambda: list.map((one) => positive(one, 'lambda')),
-    prior: prior.map((one, i) => choice(one, `prior[${i}]`, ['sparse', 'smooth'])),
+    prior: (Array.isArray(prior) ? prior : [prior]).map((one) => choice(one, 'prior', ['sparse', 'smooth'])),
     step: step === undefined ? undefined : positive(step, 'step'),
     method: choice(method, 'method', ['ista', 'fista']),
     start: choice(start, 'start', ['zero', 'transpose']),

@@ -562,7 +562,7 @@ export interface InvertOptions {
    * What each layer's input is taken to be like: few values (‖z‖₁), or neighbours that are alike (½‖∇z‖², solved by conjugate gradient whatever the
    * method). Default: sparse, but smooth for pixels that are recovered below another layer.
    */
-  prior?: ('sparse' | 'smooth')[];
+  prior?: 'sparse' | 'smooth' | ('sparse' | 'smooth')[];
   /** β; default 1/(λ‖F‖²), ‖F‖² by power iteration. A larger one may diverge, and is shown doing so. */
   step?: number;
   method?: 'ista' | 'fista';

@@ -252,7 +252,8 @@ impl Inversion {
             Conv::push(&stage.weights, &stage.geometry, stage.truth.shape()).map_err(|e| e.at(&place))?;
         let operator = Arc::new(operator);
         let m = operator.range().count()?;
-        let carried = response.is_some();
+        // Of a response that was carried down only what is not zero is known; the rest may have been anything.
+        let known: Option<Vec<bool>> = response.as_ref().map(|y| y.iter().map(|v| *v != 0.0).collect());
         let y = match response {
             Some(y) => explained(y, &stage.bias, operator.range()),
             None => {
@@ -272,8 +273,6 @@ impl Inversion {
                 "{place}: its response holds values that are not finite numbers; run the network on an input without them"
             )));
         }
-        // Of a response that was carried down only what is not zero is known; the rest may have been anything.
-        let known: Option<Vec<bool>> = carried.then(|| y.iter().map(|v| *v != 0.0).collect());
         let share = known.as_ref().map_or(1.0, |k| k.iter().filter(|k| **k).count() as f64 / m.max(1) as f64);
         if share == 0.0 {
             return Err(Error::Parameter(format!(
@@ -283,7 +282,7 @@ impl Inversion {
         let mut transpose = vec![0.0; operator.domain().count()?];
         operator.adjoint(&y, &mut transpose);
         let options = &self.options;
-        let own = if carried && stage.pixels { Prior::Smooth } else { Prior::Sparse };
+        let own = if known.is_some() && stage.pixels { Prior::Smooth } else { Prior::Sparse };
         let wanted = Wanted {
             lambda: options.lambda.get(self.recovered.len()).copied(),
             prior: options.prior.get(self.recovered.len()).copied().unwrap_or(own),

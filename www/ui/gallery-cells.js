@@ -7,6 +7,8 @@
 const AT_ONCE = 32;
 /** Patches come before projections, those of so many maps further on too: a row. */
 const LEAD = 3;
+/** Ranks of a map: room for its nine and the visitor's own. */
+const RANKS = 16;
 /** What has come is drawn together about so often, in milliseconds: every frame costs the time of several cells. */
 const ROUND = 80;
 /** Kept: a long scroll there and back; 50 KB each. */
@@ -50,10 +52,10 @@ export class Cells {
         continue;
       }
       let there = false;
-      const place = rank * 16 + i;
+      const place = rank * RANKS + i;
       if (early)
         wishes.push({
-          rank: place - LEAD * 16,
+          rank: place - LEAD * RANKS,
           early: true,
           ask: async (signal) => {
             const patch = await gallery.patch(layer, map, entry, { side, signal });
@@ -119,7 +121,7 @@ export class Cells {
    * @param {Wish} wish
    */
   #due({ rank, early }) {
-    return early || ![...this.#running].some((one) => one.early && one.rank < rank - 16);
+    return early || ![...this.#running].some((one) => one.early && one.rank < rank - RANKS);
   }
 
   #next() {

@@ -22,7 +22,7 @@ const MAX_FILE: u64 = 1 << 30;
 pub struct Args {
     /// A dictionary written by `unpool sparse learn`
     dictionary: PathBuf,
-    /// A photo, or a tensor (.npy, channels × rows × columns, as many channels as the dictionary has)
+    /// A photo, or a tensor (.npy, channels × rows × columns, as many channels as the dictionary has; used as it is, its contrast normalised already)
     input: PathBuf,
     /// Layers to infer [default: all]
     #[arg(long, value_name = "N")]
