@@ -61,6 +61,27 @@ test('a sweep starts by itself and runs to the end', async (t) => {
   assert.equal(seen.size, 3);
 });
 
+test('the map over the photo is the panel as it is now', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&stride=16&over=p` });
+  await says(page, /^225 positions in/);
+  const same = () =>
+    page.evaluate(() => {
+      const [copy, map] = ['[data-occ-over] canvas', '[data-occ-main] > .panels [data-panel=p] canvas.map'].map(
+        (selector) => /** @type {HTMLCanvasElement | null} */ (document.querySelector(selector)),
+      );
+      const pixels = (/** @type {HTMLCanvasElement | null} */ canvas) =>
+        canvas?.width
+          ? [...(canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? [])].join()
+          : '';
+      return pixels(map) !== '' && pixels(copy) === pixels(map);
+    });
+  await eventually(async () => assert.equal(await painted(page, 'p'), 1));
+  // No control is touched: what the last part brought is what lies there, and it stays.
+  await eventually(async () => assert.ok(await same()));
+  await page.waitForTimeout(500);
+  assert.ok(await same());
+});
+
 test('the same map in its top images is what the gallery holds', async (t) => {
   const page = await visit(t, site, { hash: `${VIEW}&stride=56` });
   const panel = page.locator('[data-panel="projection"]');

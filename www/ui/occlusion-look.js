@@ -19,6 +19,8 @@ export class Look {
   #canvas;
   #over;
   #lines;
+  /** The map over the photo: a part of its own, since it copies a panel that must have been drawn before. */
+  overlay = { update: () => this.#lay() };
 
   /** @param {Scene} scene */
   constructor(scene) {
@@ -50,20 +52,16 @@ export class Look {
     );
     const here = store.state.experiment === 'occlusion';
     this.#lines.style.display = here ? '' : 'none';
-    if (here) {
-      this.#lay(store.state);
-      this.place();
-    } else {
-      this.#over.replaceChildren();
-      find(root, '[data-occ-says]').hidden = true;
-    }
+    if (here) this.place();
+    else find(root, '[data-occ-says]').hidden = true;
   }
 
-  /** A map over the photo. @param {import('../state.js').State} state */
-  #lay({ over, opacity }) {
-    const { root, findings, session } = this.#scene;
+  #lay() {
+    const { root, findings, session, store } = this.#scene;
+    const { over, opacity, experiment } = store.state;
     const map = over && /** @type {HTMLCanvasElement | null} */ (root.querySelector(`[data-panel=${over}] canvas.map`));
-    if (!map || !findings || !session.trace || map.closest('[hidden]')) return this.#over.replaceChildren();
+    if (experiment !== 'occlusion' || !map || !findings || !session.trace || map.closest('[hidden]'))
+      return this.#over.replaceChildren();
     const copy = el('canvas', { class: over === 'class' ? '' : 'pixels' });
     copy.width = map.width;
     copy.height = map.height;

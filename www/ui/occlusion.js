@@ -74,7 +74,8 @@ export class Occlusion extends HTMLElement {
     const line = new RunLine(scene);
     // Stop must be seen at once, not after the maps.
     sweep.addEventListener('change', () => line.update());
-    this.#parts = [line, new Look(scene), new Panels(scene), new Projected(scene), new Controls(scene)];
+    const look = new Look(scene);
+    this.#parts = [line, look, new Panels(scene), look.overlay, new Projected(scene), new Controls(scene)];
     for (const source of [store, session, sweep]) source.addEventListener('change', () => this.update());
     scene.place.addEventListener('change', () => {
       for (const part of this.#all()) part.place?.();
