@@ -1,25 +1,41 @@
 /**
- * A map of classes. Grey is where the answer stands; every other class has a colour that differs in lightness for those
- * who see no hue (after Okabe and Ito), and a hatching of its own.
+ * A map of classes. Grey is where the answer stands; every other class is hatched, and those hatched alike differ in
+ * lightness, for those who see no hue (colours after Okabe and Ito).
  */
 
-/** Colour and hatching (angle in degrees, or dots, or none) by place in the legend; the last serves all further classes. */
-export const KINDS = /** @type {const} */ ([
+/** Four steps of lightness, more than 15 of L* apart, each in two colours. */
+const TIERS = [
+  ['#e69f00', '#56b4e9'],
+  ['#d55e00', '#008f68'],
+  ['#f0e442', '#ffd9ec'],
+  ['#7a3b8f', '#525252'],
+];
+/** Lines at an angle, crossed ones, dots. */
+const HATCHES = ['/', '.', '-', '\\', '|', 'x', '+', 'o'];
+
+/**
+ * Colour and hatching by place in the legend. Any two differ in hatching or clearly in lightness; the first nine also in
+ * colour. Only where the answer stands nothing is hatched. Classes beyond these begin anew and carry their number.
+ * @type {{ colour: string, hatch: string }[]}
+ */
+export const KINDS = [
   { colour: '#b9b9b9', hatch: '' },
-  { colour: '#e69f00', hatch: '' },
-  { colour: '#56b4e9', hatch: '/' },
-  { colour: '#f0e442', hatch: '.' },
-  { colour: '#009e73', hatch: '-' },
-  { colour: '#cc79a7', hatch: '\\' },
-  { colour: '#d55e00', hatch: '|' },
-  { colour: '#5a5a5a', hatch: 'x' },
-]);
+  ...TIERS.flatMap((_, round) =>
+    HATCHES.map((hatch, i) => ({ colour: TIERS[(i + round) % TIERS.length][i >> 2], hatch })),
+  ),
+];
+
+/** How a class is painted. @param {number} kind @returns {number} its place in {@link KINDS} */
+const look = (kind) => (kind < KINDS.length ? kind : 1 + ((kind - 1) % (KINDS.length - 1)));
+
+/** What tells a class from another that is painted alike: nothing, or its place in the legend. @param {number} kind */
+export const numeral = (kind) => (kind < KINDS.length ? '' : String(kind + 1));
 
 const TILE = 8;
 
 /** @param {CanvasRenderingContext2D} context @param {number} kind @returns {string | CanvasPattern} */
 function paint(context, kind) {
-  const { colour, hatch } = KINDS[Math.min(kind, KINDS.length - 1)];
+  const { colour, hatch } = KINDS[look(kind)];
   if (!hatch) return colour;
   const tile = context.canvas.ownerDocument.createElement('canvas');
   tile.width = TILE;
@@ -27,7 +43,8 @@ function paint(context, kind) {
   const pen = /** @type {CanvasRenderingContext2D} */ (tile.getContext('2d'));
   pen.fillStyle = colour;
   pen.fillRect(0, 0, TILE, TILE);
-  pen.strokeStyle = hatch === 'x' ? '#ffffff99' : '#00000080';
+  // Black on every colour: a light stroke would lift a dark colour to the lightness of the next.
+  pen.strokeStyle = '#000000a8';
   pen.fillStyle = pen.strokeStyle;
   pen.lineWidth = 1.2;
   pen.beginPath();
@@ -36,10 +53,15 @@ function paint(context, kind) {
     if ('/x'.includes(hatch)) line(pen, shift, TILE, shift + TILE, 0);
     if ('\\x'.includes(hatch)) line(pen, shift, 0, shift + TILE, TILE);
   }
-  if (hatch === '-') line(pen, 0, TILE / 2, TILE, TILE / 2);
-  if (hatch === '|') line(pen, TILE / 2, 0, TILE / 2, TILE);
+  if ('-+'.includes(hatch)) line(pen, 0, TILE / 2, TILE, TILE / 2);
+  if ('|+'.includes(hatch)) line(pen, TILE / 2, 0, TILE / 2, TILE);
   if (hatch === '.') pen.fillRect(3, 3, 2, 2);
   pen.stroke();
+  if (hatch === 'o') {
+    pen.beginPath();
+    pen.arc(TILE / 2, TILE / 2, 2.5, 0, 2 * Math.PI);
+    pen.stroke();
+  }
   return context.createPattern(tile, 'repeat') ?? colour;
 }
 
@@ -52,24 +74,40 @@ function line(pen, x0, y0, x1, y1) {
 /**
  * @param {CanvasRenderingContext2D} context its canvas takes about `side` pixels
  * @param {Int32Array} kinds place in the legend for every position, -1 for none yet
- * @param {{ rows: number, columns: number, side?: number }} options
+ * @param {{ rows: number, columns: number, parts: Part[], side?: number }} options `parts`: see {@link regions}
  */
-export function labels(context, kinds, { rows, columns, side = 640 }) {
+export function labels(context, kinds, { rows, columns, parts, side = 640 }) {
   const { canvas } = context;
   const cell = Math.max(1, Math.round(side / Math.max(rows, columns)));
   canvas.width = columns * cell;
   canvas.height = rows * cell;
-  const paints = KINDS.map((_, kind) => paint(context, kind));
+  /** @type {(string | CanvasPattern)[]} */
+  const paints = [];
   for (let y = 0; y < rows; y += 1) {
     // Neighbours of one class in one stroke.
     for (let x = 0, end = 0; x < columns; x = end) {
       const kind = kinds[y * columns + x];
       for (end = x + 1; end < columns && kinds[y * columns + end] === kind; ) end += 1;
       if (kind < 0) continue;
-      context.fillStyle = paints[Math.min(kind, KINDS.length - 1)];
+      paints[kind] ??= paint(context, kind);
+      context.fillStyle = paints[kind];
       context.fillRect(x * cell, y * cell, (end - x) * cell, cell);
     }
   }
+  for (const { kind, at } of parts)
+    if (numeral(kind)) inscribe(context, kind, ((at % columns) + 0.5) * cell, (Math.floor(at / columns) + 0.5) * cell);
+}
+
+/** @param {CanvasRenderingContext2D} context @param {number} kind @param {number} x @param {number} y */
+function inscribe(context, kind, x, y) {
+  context.font = '600 12px sans-serif';
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  context.lineWidth = 3;
+  context.strokeStyle = '#ffffff';
+  context.fillStyle = '#171717';
+  context.strokeText(numeral(kind), x, y);
+  context.fillText(numeral(kind), x, y);
 }
 
 /** One swatch of the legend. @param {CanvasRenderingContext2D} context @param {number} kind */
@@ -78,14 +116,17 @@ export function swatch(context, kind) {
   context.canvas.height = 2 * TILE;
   context.fillStyle = paint(context, kind);
   context.fillRect(0, 0, 2 * TILE, 2 * TILE);
+  if (numeral(kind)) inscribe(context, kind, TILE, TILE);
 }
+
+/** @typedef {{ kind: number, size: number, at: number, depth: number }} Part `depth` in positions from the part's border */
 
 /**
  * The connected parts of a class map, largest first, each with the position that lies deepest inside: a place for its name.
  * @param {Int32Array} kinds
  * @param {number} rows
  * @param {number} columns
- * @returns {{ kind: number, size: number, at: number, depth: number }[]} `depth` in positions from the part's border
+ * @returns {Part[]}
  */
 export function regions(kinds, rows, columns) {
   const n = rows * columns;
@@ -103,7 +144,7 @@ export function regions(kinds, rows, columns) {
   for (let i = 0; i < n; i += 1) pass(i, 1);
   for (let i = n - 1; i >= 0; i -= 1) pass(i, -1);
   const seen = new Uint8Array(n);
-  /** @type {{ kind: number, size: number, at: number, depth: number }[]} */
+  /** @type {Part[]} */
   const found = [];
   for (let start = 0; start < n; start += 1) {
     if (seen[start] || kinds[start] < 0) continue;

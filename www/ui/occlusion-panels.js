@@ -2,7 +2,7 @@
 
 import { edges, outlines, ridges, smooth } from '../draw/edges.js';
 import { heat } from '../draw/heat.js';
-import { KINDS, labels, regions, swatch } from '../draw/labels.js';
+import { labels, regions, swatch } from '../draw/labels.js';
 import { frame } from '../draw/square.js';
 import { number, rich, t } from '../words.js';
 import { context2d, el, find, task } from './dom.js';
@@ -14,8 +14,6 @@ import { lie, short } from './occlusion-look.js';
 
 /** Positions from the border of a region at which its name fits. */
 const DEEP = 3;
-/** Legend entries before the rest is only counted. */
-const NAMED = 12;
 
 /** @param {Field} field @param {number} value @param {string} show */
 export function format({ lo, hi }, value, show) {
@@ -155,10 +153,10 @@ export class Panels {
     const panel = this.#panel('class');
     const canvas = /** @type {HTMLCanvasElement} */ (find(panel, 'canvas.map'));
     const [rows, columns] = grid.shape;
-    labels(context2d(canvas), kinds, { rows, columns });
+    const parts = regions(kinds, rows, columns);
+    labels(context2d(canvas), kinds, { rows, columns, parts });
     lie(canvas, frame(grid), session.trace.shape);
     const name = (/** @type {number} */ label) => short(session.net?.info.classes[label] ?? String(label));
-    const parts = regions(kinds, rows, columns);
     const [top, left, bottom, right] = frame(grid);
     const [, height, width] = session.trace.shape;
     const named = parts.filter(({ depth, size }) => depth >= DEEP && 40 * size >= rows * columns).slice(0, 6);
@@ -172,10 +170,8 @@ export class Panels {
         return word;
       }),
     );
-    const more = winners.slice(NAMED);
     find(panel, '[data-legend]').replaceChildren(
-      ...winners.slice(0, NAMED).map(({ label, count, best }, kind) => this.#entry(name(label), count, best, kind)),
-      ...(more.length ? [el('li', { class: 'sub' }, t('occ.more', { n: more.length }))] : []),
+      ...winners.map(({ label, count, best }, kind) => this.#entry(name(label), count, best, kind)),
     );
     canvas.setAttribute(
       'aria-label',
@@ -186,7 +182,7 @@ export class Panels {
   /** @param {string} name @param {number} count @param {number} best @param {number} kind */
   #entry(name, count, best, kind) {
     const colour = el('canvas', { 'aria-hidden': 'true' });
-    swatch(context2d(colour), Math.min(kind, KINDS.length - 1));
+    swatch(context2d(colour), kind);
     const words = [colour, el('span', { lang: 'en' }, name), el('span', { class: 'count' }, String(count))];
     const button = el('button', { type: 'button', 'data-best': best, title: t('occ.entry') }, ...words);
     button.disabled = best < 0;

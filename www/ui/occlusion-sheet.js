@@ -1,7 +1,7 @@
 /** All panels with their titles and legends in one picture, on white, as one would print them. */
 
 import { viridis } from '../draw/heat.js';
-import { KINDS, swatch } from '../draw/labels.js';
+import { swatch } from '../draw/labels.js';
 import { frame, occluded } from '../draw/square.js';
 import { number, t } from '../words.js';
 import { context2d, el, find } from './dom.js';
@@ -15,6 +15,8 @@ const SIDE = 480;
 const GAP = 40;
 const HEAD = 44;
 const FOOT = 120;
+/** Classes of the legend that have room. */
+const NAMED = 8;
 const SANS = '"Unpool Sans", system-ui, sans-serif';
 
 /** @param {Scene} scene @param {Findings} findings @returns {HTMLCanvasElement} */
@@ -130,11 +132,16 @@ function scale(pen, field, show, x, y, text) {
 
 /** @param {CanvasRenderingContext2D} pen @param {Scene} scene @param {Findings} findings @param {number} x @param {number} y @param {Text} text */
 function legend(pen, { session }, { winners }, x, y, text) {
-  for (const [kind, { label, count }] of winners.slice(0, KINDS.length).entries()) {
+  const shown = winners.slice(0, winners.length > NAMED ? NAMED - 1 : NAMED);
+  const at = (/** @type {number} */ kind) => [x + (kind % 2) * (SIDE / 2), y + 24 * Math.floor(kind / 2)];
+  for (const [kind, { label, count }] of shown.entries()) {
     const colour = el('canvas');
     swatch(context2d(colour), kind);
-    const [left, top] = [x + (kind % 2) * (SIDE / 2), y + 24 * Math.floor(kind / 2)];
+    const [left, top] = at(kind);
     pen.drawImage(colour, left, top, 16, 16);
     text(`${short(session.net?.info.classes[label] ?? '')}  ${count}`, left + 24, top + 14, '15px', SIDE / 2 - 30);
   }
+  const [left, top] = at(shown.length);
+  const more = winners.length - shown.length;
+  if (more) text(t('occ.more', { n: more }), left + 24, top + 14, '15px', SIDE / 2 - 30);
 }
