@@ -5,14 +5,15 @@ import { range, standIns } from './draw/heat.js';
 /** @typedef {import('./types.d.ts').OcclusionPart} Part */
 /** @typedef {import('./types.d.ts').OccludeOptions} Options */
 /** @typedef {import('./draw/square.js').Grid} Grid */
-/** @typedef {{ values: Float32Array, base: number, lo: number, hi: number, min: number, max: number, at: number, flat: '' | 'sure' | 'absent' | 'small' }} Field */
+/** @typedef {{ values: Float32Array, base: number, lo: number, hi: number, min: number, max: number, at: number, flat: '' | 'sure' | 'absent' | 'small' | 'silent' }} Field */
 /** @typedef {{ label: number, count: number, best: number }} Winner `best`: the position where it is most probable */
 
 /** Below this difference of probabilities a map is called flat, and its colours are not stretched further. */
 const FLAT_P = 0.01;
 const FLAT_LOGIT = 0.1;
-/** Share of the unoccluded sum, for activations. */
+/** Share of the unoccluded sum, for activations; and the sum under which a map says nothing at all. */
 const FLAT_SHARE = 0.01;
+const SILENT = 1e-6;
 
 export class Findings {
   /**
@@ -30,11 +31,13 @@ export class Findings {
     this.grid = { shape: part.shape, size: part.size, stride: part.stride, inside: options.grid === 'inside' };
     /** Where the value of each cell comes from while the map is coarse. */
     this.from = standIns(this.watched.activation, rows, columns);
+    const sum = Math.abs(this.watched.activation0);
     this.activation = this.#field(
       this.watched.activation,
       this.watched.activation0,
-      Math.max(FLAT_SHARE * Math.abs(this.watched.activation0), 1e-6),
+      Math.max(FLAT_SHARE * sum, SILENT),
     );
+    if (this.activation.flat && sum < SILENT) this.activation.flat = 'silent';
     /** @type {Field | undefined} */ this.p = undefined;
     /** Most positions first, the class that stands before all. @type {Winner[]} */
     this.winners = [];

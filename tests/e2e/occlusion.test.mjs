@@ -228,6 +228,31 @@ test('a flat map says that it is flat and why, and proposes a larger square', as
   await eventually(() => assert.equal(hash(page).get('size'), '16'));
 });
 
+test('a flat activation says why as well: a larger square where that helps, another map where none does', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&stride=64&size=1` });
+  await says(page, /positions in/);
+  const panel = page.locator('[data-panel="activation"]');
+  await eventually(async () =>
+    assert.match(await panel.innerText(), /Flat: from [\d\s]+ to [\d\s]+\. The square hides too little/),
+  );
+  await panel.getByRole('button', { name: 'Try a side of 2 px' }).click();
+  await eventually(() => assert.equal(hash(page).get('size'), '2'));
+  // A map of the last features that finds nothing in this photo.
+  const silent = await page.evaluate(async () => {
+    const { Engine } = await import(new URL('unpool.js', document.baseURI).href);
+    const engine = await Engine.start({ threads: 1 });
+    const net = await engine.load('models/squeezenet.safetensors');
+    const trace = await net.run(await (await fetch('samples/cat.webp')).blob());
+    const maps = await trace.maps('fire9/concat');
+    engine.stop();
+    return maps.find((/** @type {{ peak: number }} */ { peak }) => peak === 0)?.map;
+  });
+  assert.ok(silent !== undefined);
+  await page.goto(`${site.url}${VIEW}&stride=64&layer=fire9/concat&map=${silent}`);
+  await eventually(async () => assert.match(await panel.innerText(), /the map is silent in this photo/), 60_000);
+  assert.equal(await panel.getByRole('button', { name: /Try a side/ }).count(), 0);
+});
+
 test('forty thousand positions are asked about first, with the time measured', async (t) => {
   const page = await visit(t, site, { hash: `${VIEW}&stride=1&size=20` });
   await says(page, /51529 positions would take about \d+ s/);

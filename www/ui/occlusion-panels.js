@@ -41,7 +41,7 @@ export class Panels {
       const entry = /** @type {HTMLElement} */ (event.target).closest('[data-best]');
       if (entry) scene.place.pinAt(Number(entry.getAttribute('data-best')));
     });
-    find(scene.root, '[data-panel=p] [data-say]').addEventListener('click', (event) => {
+    find(scene.root, '.panels').addEventListener('click', (event) => {
       const larger = /** @type {HTMLElement} */ (event.target).closest('[data-larger]');
       if (larger) scene.store.set({ size: larger.getAttribute('data-larger') ?? '' });
     });
@@ -116,8 +116,8 @@ export class Panels {
 
   /** @param {Findings} findings */
   #words(findings) {
-    const { root, session } = this.#scene;
-    const { p, part, watched, grid } = findings;
+    const { root } = this.#scene;
+    const { p, part, watched } = findings;
     const settled = part.fraction > 1 / 16;
     find(root, '[data-panel=p] [data-head]').replaceChildren(
       ...rich(`occ.a.${findings.show}`, { label: short(part.label ?? '') }),
@@ -125,24 +125,32 @@ export class Panels {
     find(root, '[data-panel=activation] [data-head]').replaceChildren(
       ...rich('occ.c', { layer: watched.layer, map: watched.map }),
     );
-    const say = find(root, '[data-panel=p] [data-say]');
-    say.replaceChildren(t('occ.a.say'));
-    if (p?.flat && settled) {
-      const [, height, width] = session.trace?.shape ?? [0, 1, 1];
-      const larger = Math.min(height, width, Math.round(grid.size * 1.6));
-      say.replaceChildren(
-        ...rich(`occ.flat.${p.flat}`, { lo: number(p.min, { significant: 2 }), hi: number(p.max, { significant: 2 }) }),
-        ...(larger > grid.size
-          ? [
-              ' ',
-              el('button', { type: 'button', class: 'link', 'data-larger': larger }, t('occ.larger', { size: larger })),
-            ]
-          : []),
+    for (const [name, field, key] of /** @type {const} */ ([
+      ['p', p, 'a'],
+      ['activation', findings.activation, 'c'],
+    ]))
+      find(this.#panel(name), '[data-say]').replaceChildren(
+        ...(field?.flat && settled ? this.#flat(field, key) : [t(`occ.${key}.say`)]),
       );
-    }
-    find(root, '[data-panel=activation] [data-say]').textContent = t(
-      findings.activation.flat && settled ? 'occ.c.flat' : 'occ.c.say',
-    );
+  }
+
+  /** Why a map is flat, and a larger square if that could help. @param {Field} field @param {'a' | 'c'} letter */
+  #flat({ flat, min, max }, letter) {
+    const { findings, session } = this.#scene;
+    const [, height, width] = session.trace?.shape ?? [0, 1, 1];
+    const size = findings?.grid.size ?? 1;
+    const larger = Math.min(height, width, Math.round(size * 1.6));
+    const words = rich(letter === 'c' ? `occ.c.flat.${flat}` : `occ.flat.${flat}`, {
+      lo: number(min, { significant: 2 }),
+      hi: number(max, { significant: 2 }),
+    });
+    // What is silent stays silent under any square.
+    if (larger <= size || flat === 'silent') return words;
+    return [
+      ...words,
+      ' ',
+      el('button', { type: 'button', class: 'link', 'data-larger': larger }, t('occ.larger', { size: larger })),
+    ];
   }
 
   /** @param {Findings} findings */
