@@ -29,6 +29,8 @@ export class Findings {
     this.watched = part.watched[0];
     /** @type {Grid} */
     this.grid = { shape: part.shape, size: part.size, stride: part.stride, inside: options.grid === 'inside' };
+    /** Row and column of the square's corners at every position; with a large stride it may have left the photo, and has no size then. */
+    this.squares = part.squares.map((value, i, all) => (i % 4 < 2 ? Math.min(value, all[i + 2]) : value));
     /** Where the value of each cell comes from while the map is coarse. */
     this.from = standIns(this.watched.activation, rows, columns);
     const sum = Math.abs(this.watched.activation0);
@@ -87,10 +89,14 @@ export class Findings {
       if (this.from[i] >= 0) this.kinds[i] = places.get(top[this.from[i]]) ?? -1;
   }
 
+  /** Whether there is nothing of the photo under the square. @param {number} position */
+  isOutside(position) {
+    const [y0, x0, y1, x1] = this.square(position);
+    return y0 === y1 || x0 === x1;
+  }
+
   /** The square at a position, inside the photo. @param {number} position @returns {[number, number, number, number]} */
   square(position) {
-    return /** @type {[number, number, number, number]} */ ([
-      ...this.part.squares.subarray(4 * position, 4 * position + 4),
-    ]);
+    return /** @type {[number, number, number, number]} */ ([...this.squares.subarray(4 * position, 4 * position + 4)]);
   }
 }

@@ -278,6 +278,31 @@ test('a network without a classifier shows its maps and says why there is no cla
   await eventually(async () => assert.equal(await painted(page, 'activation'), 1));
 });
 
+test('a square that has left the photo has no size, and the page says where it is', async (t) => {
+  // The last centres lie at 247 of 227 pixels.
+  const page = await visit(t, site, { hash: `${VIEW}&stride=45&size=20&square=226,226` });
+  await says(page, /^36 positions in/);
+  await eventually(async () => assert.match(await page.locator('[data-occ-at]').innerText(), /outside the photo/));
+  const sides = await page
+    .locator('[data-occ-lines] rect')
+    .evaluateAll((all) => all.flatMap((one) => [one.getAttribute('width'), one.getAttribute('height')]));
+  assert.ok(sides.length === 4 && sides.every((side) => Number(side) >= 0), sides.join());
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'CSV', exact: true }).click(),
+  ]);
+  const lines = readFileSync(await file.path(), 'utf8')
+    .trim()
+    .split('\n');
+  const start = lines.findIndex((line) => line.startsWith('row,'));
+  const squares = lines.slice(start + 1).map((line) => line.split(',').slice(2, 6).map(Number));
+  assert.equal(squares.length, 36);
+  for (const [y0, x0, y1, x1] of squares)
+    assert.ok(0 <= y0 && y0 <= y1 && 0 <= x0 && x0 <= x1, `${y0} ${x0} ${y1} ${x1}`);
+  assert.ok(squares.some(([y0, , y1]) => y0 === y1));
+  assert.ok(squares.every((one) => one.every((value) => value <= 227)));
+});
+
 test('the files hold what is shown', async (t) => {
   const page = await visit(t, site, { hash: `${VIEW}&stride=48` });
   await says(page, /^25 positions in/);

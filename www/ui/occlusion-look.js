@@ -95,7 +95,8 @@ export class Look {
     for (const rect of this.#lines.querySelectorAll('rect'))
       for (const [key, value] of Object.entries({ x: x0, y: y0, width: x1 - x0, height: y1 - y0 }))
         rect.setAttribute(key, String(value));
-    at.replaceChildren(...rich('occ.at', { x: x0, y: y0, size: `${x1 - x0}×${y1 - y0}` }));
+    const size = `${x1 - x0}×${y1 - y0}`;
+    at.replaceChildren(...(findings.isOutside(index) ? [t('occ.outside')] : rich('occ.at', { x: x0, y: y0, size })));
     const { best, bestP } = findings.part;
     const rows = [];
     for (let i = 5 * index; i < 5 * index + 5 && best[i] >= 0; i += 1)

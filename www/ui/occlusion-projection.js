@@ -96,7 +96,7 @@ export class Projected {
     const { findings, place, session } = this.#scene;
     const mark = find(this.#panel, '.at');
     const index = findings ? place.index : -1;
-    mark.hidden = index < 0;
-    if (findings && index >= 0 && session.trace) lie(mark, findings.square(index), session.trace.shape);
+    mark.hidden = !findings || index < 0 || findings.isOutside(index);
+    if (findings && !mark.hidden && session.trace) lie(mark, findings.square(index), session.trace.shape);
   }
 }

@@ -56,7 +56,10 @@ pub(super) fn positions(
     for i in 0..rows_columns[0] {
         for j in 0..rows_columns[1] {
             let (y, x) = (start(i), start(j));
-            all.push(Rect::new(y, x, y + s, x + s).intersect(&input.rect()));
+            let square = Rect::new(y, x, y + s, x + s).intersect(&input.rect());
+            // With a large stride the last centre may lie beyond the image: nothing is hidden there.
+            let (y0, x0) = (square.y0.min(square.y1), square.x0.min(square.x1));
+            all.push(Rect::new(y0, x0, square.y1, square.x1));
         }
     }
     Ok((all, rows_columns))
@@ -109,6 +112,10 @@ mod tests {
         let (all, grid) = positions(Shape::new(3, 224, 224), 50, 8, Grid::Inside).unwrap();
         assert_eq!((grid, all.len()), ([22, 22], 484));
         assert_eq!(all[483], Rect::new(168, 168, 218, 218));
+        // Centres at 22, 67, … 247: the last squares have left the image, and have no size.
+        let (all, grid) = positions(Shape::new(3, 227, 227), 20, 45, Grid::Centre).unwrap();
+        assert_eq!((grid, all[35]), ([6, 6], Rect::new(227, 227, 227, 227)));
+        assert!(all.iter().all(|r| r.y0 <= r.y1 && r.x0 <= r.x1));
         for (size, stride) in [(0, 8), (9, 0), (300, 8)] {
             assert!(matches!(
                 positions(Shape::new(3, 224, 224), size, stride, Grid::Centre),
