@@ -1,8 +1,13 @@
 /** Numbers and pictures as files. */
 
-/** A NumPy array file, format 1.0, float32 or int32 in C order. @param {Float32Array | Int32Array} data @param {readonly number[]} shape */
-export function npy(data, shape) {
-  const dict = `{'descr': '${data instanceof Int32Array ? '<i4' : '<f4'}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
+/** @typedef {Float32Array | Int32Array | string} Values */
+
+/** A NumPy array file, format 1.0, in C order: float32, int32, or one text. @param {Values} values @param {readonly number[]} shape */
+export function npy(values, shape) {
+  // NumPy's text: a number of characters, four bytes each; none at all is no type.
+  const data = typeof values === 'string' ? Uint32Array.from(values || ' ', (one) => one.codePointAt(0) ?? 0) : values;
+  const kind = typeof values === 'string' ? `<U${data.length}` : data instanceof Int32Array ? '<i4' : '<f4';
+  const dict = `{'descr': '${kind}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
   const header = `${dict.padEnd(Math.ceil((10 + dict.length + 1) / 64) * 64 - 11)}\n`;
   const bytes = new Uint8Array(10 + header.length + 4 * data.length);
   bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length & 255, header.length >> 8]);
@@ -12,9 +17,13 @@ export function npy(data, shape) {
   return bytes;
 }
 
-/** @param {string[]} head @param {Iterable<readonly (number | string)[]>} rows */
-export function csv(head, rows) {
-  const lines = [head.join(',')];
+/**
+ * @param {string[]} head @param {Iterable<readonly (number | string)[]>} rows
+ * @param {Record<string, number | string>} [notes] about the whole table, in lines of their own that begin with `#`: NumPy, pandas and R skip them if told
+ */
+export function csv(head, rows, notes = {}) {
+  const lines = Object.entries(notes).map(([key, value]) => `# ${key}: ${value}`.replace(/\s+/g, ' '));
+  lines.push(head.join(','));
   for (const row of rows) lines.push(row.join(','));
   return `${lines.join('\n')}\n`;
 }
@@ -51,7 +60,7 @@ function crc32(bytes) {
 
 /**
  * NumPy's .npz: arrays in an uncompressed ZIP archive, the same bytes as from the command line.
- * @param {Record<string, { data: Float32Array | Int32Array, shape: readonly number[] }>} arrays
+ * @param {Record<string, { data: Values, shape: readonly number[] }>} arrays
  */
 export function npz(arrays) {
   /** @type {(Uint8Array | number[])[]} */

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { npz, table } from './arrays.mjs';
 import { eventually, useBrowser, visit } from './browser.mjs';
 import { model, spec } from './model.mjs';
 import { host } from './server.mjs';
@@ -287,15 +288,8 @@ test('a square that has left the photo has no size, and the page says where it i
     .locator('[data-occ-lines] rect')
     .evaluateAll((all) => all.flatMap((one) => [one.getAttribute('width'), one.getAttribute('height')]));
   assert.ok(sides.length === 4 && sides.every((side) => Number(side) >= 0), sides.join());
-  const [file] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: 'CSV', exact: true }).click(),
-  ]);
-  const lines = readFileSync(await file.path(), 'utf8')
-    .trim()
-    .split('\n');
-  const start = lines.findIndex((line) => line.startsWith('row,'));
-  const squares = lines.slice(start + 1).map((line) => line.split(',').slice(2, 6).map(Number));
+  const { rows } = table((await save(page, 'CSV')).toString());
+  const squares = rows.map((row) => row.slice(2, 6).map(Number));
   assert.equal(squares.length, 36);
   for (const [y0, x0, y1, x1] of squares)
     assert.ok(0 <= y0 && y0 <= y1 && 0 <= x0 && x0 <= x1, `${y0} ${x0} ${y1} ${x1}`);
@@ -303,28 +297,76 @@ test('a square that has left the photo has no size, and the page says where it i
   assert.ok(squares.every((one) => one.every((value) => value <= 227)));
 });
 
-test('the files hold what is shown', async (t) => {
-  const page = await visit(t, site, { hash: `${VIEW}&stride=48` });
-  await says(page, /^25 positions in/);
-  /** @param {string} name */
-  const save = async (name) => {
-    const [file] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('button', { name, exact: true }).click(),
-    ]);
-    return readFileSync(await file.path());
-  };
-  const table = (await save('CSV')).toString().trim().split('\n');
-  assert.equal(table.length, 26);
-  const p = table.slice(1).map((line) => Number(line.split(',')[7]));
-  const lowest = await page.locator('[data-panel="p"] [data-lo]').innerText();
-  assert.equal(Math.min(...p).toFixed(3), Number(lowest).toFixed(3));
-  const archive = await save('NPZ');
-  assert.equal(archive.subarray(0, 4).toString('latin1'), 'PK\x03\x04');
-  for (const name of ['p', 'logit', 'top', 'activation']) assert.ok(archive.includes(`${name}.npy`), name);
-  const picture = await save('PNG');
+/** What a button downloads. @param {Page} page @param {string} name */
+async function save(page, name) {
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name, exact: true }).click(),
+  ]);
+  return readFileSync(await file.path());
+}
+
+test('the files hold what is shown, what holds without a square, and the settings', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&stride=48&fill=c08040&grid=inside` });
+  await says(page, /^16 positions in/);
+  await eventually(async () => assert.equal(await page.locator('[data-others] canvas').count(), 6), 60_000);
+  const { notes, head, rows } = table((await save(page, 'CSV')).toString());
+  assert.equal(rows.length, 16);
+  const p = rows.map((row) => Number(row[head.indexOf('p')]));
+  const shown = (/** @type {string} */ what) => page.locator(`[data-panel="p"] ${what}`).innerText();
+  assert.equal(Math.min(...p).toFixed(3), Number(await shown('[data-lo]')).toFixed(3));
+  assert.equal(`whole photo ${Number(notes.p0).toFixed(3)}`, await shown('[data-base]'));
+  const settings = { model: 'squeezenet', photo: 'cat', size: '50', stride: '48', grid: 'inside', fill: 'c08040' };
+  for (const [key, value] of Object.entries(settings)) assert.equal(notes[key], value, key);
+
+  const archive = npz(await save(page, 'NPZ'));
+  for (const name of ['p', 'logit', 'top', 'activation']) assert.deepEqual(archive[name].shape, [4, 4], name);
+  assert.deepEqual(archive.squares.shape, [4, 4, 4]);
+  assert.deepEqual(archive.best.shape, [4, 4, 5]);
+  for (const [i, value] of p.entries()) assert.ok(Math.abs(value - Number(archive.p.values[i])) < 1e-6, `${i}`);
+  for (const name of ['p0', 'logit0', 'activation0']) {
+    assert.deepEqual(archive[name].shape, []);
+    const [value] = archive[name].values;
+    assert.ok(Math.abs(Number(value) - Number(notes[name])) <= 1e-6 * Math.abs(Number(value)), name);
+  }
+  for (const name of ['size', 'stride', 'class', 'map'])
+    assert.deepEqual(archive[name], { shape: [], values: [Number(notes[name])] }, name);
+  for (const name of ['model', 'photo', 'grid', 'fill', 'layer', 'label'])
+    assert.deepEqual(archive[name], { shape: [], values: notes[name] }, name);
+  assert.equal(archive.layer.values, 'fire9/concat');
+  const [, height, width] = archive.projection.shape;
+  assert.equal(archive.projection.values.length, 3 * height * width);
+  assert.ok(/** @type {number[]} */ (archive.projection.values).some((value) => value !== 0));
+
+  const picture = await save(page, 'PNG');
   assert.equal(picture.subarray(1, 4).toString(), 'PNG');
-  assert.ok(picture.length > 50_000, `${picture.length} bytes`);
+  // The top images stand under panel d, at the lower right: six pictures, dark or coloured, on white.
+  const inked = await page.evaluate(
+    async (bytes) => {
+      const bitmap = await createImageBitmap(new Blob([Uint8Array.from(bytes)], { type: 'image/png' }));
+      const canvas = document.createElement('canvas');
+      Object.assign(canvas, { width: 480, height: 64 });
+      const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+      pen.drawImage(bitmap, 520 - bitmap.width, 70 - bitmap.height);
+      const { data } = pen.getImageData(0, 0, 480, 64);
+      let n = 0;
+      for (let i = 0; i < data.length; i += 4) n += data[i] + data[i + 1] + data[i + 2] < 600 ? 1 : 0;
+      return n / (6 * 64 * 64);
+    },
+    [...picture],
+  );
+  assert.ok(inked > 0.6, `${inked}`);
+});
+
+test('the curves are in their file', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&experiment=invariance&transform=scale` });
+  await page.getByText('25 steps, each a full forward pass').waitFor({ timeout: 60_000 });
+  const { notes, head, rows } = table((await save(page, 'CSV')).toString());
+  assert.deepEqual(head, ['amount', '"relu_conv1"', '"fire9/concat"', 'p']);
+  assert.equal(rows.length, 25);
+  assert.deepEqual([notes.model, notes.photo, notes.transform], ['squeezenet', 'cat', 'scale']);
+  const still = rows.find(([amount]) => Math.abs(Number(amount) - 1) < 1e-9);
+  assert.ok(still && Number(still[1]) === 0 && Number(still[2]) === 0 && Number(still[3]) > 0.1, String(still));
 });
 
 test('the photo moved, scaled or turned: curves, and the photo at the place that is looked at', async (t) => {

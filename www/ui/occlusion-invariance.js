@@ -4,6 +4,7 @@ import { number, rich, t } from '../words.js';
 import { chart, indexAt, mark } from './chart.js';
 import { arrowKeys, context2d, el, find } from './dom.js';
 import { short } from './occlusion-look.js';
+import { saveCurves } from './occlusion-save.js';
 
 /** @typedef {import('./occlusion.js').Scene} Scene */
 /** @typedef {import('../types.d.ts').InvariancePart} Part */
@@ -60,7 +61,14 @@ export class Invariance {
       const amount = this.#part?.amounts[this.#hover];
       if (amount !== undefined) store.set({ amount: String(Number(amount.toFixed(3))) });
     });
+    this.#save.addEventListener('click', () => {
+      if (this.#part) saveCurves(scene, this.#part);
+    });
     new ResizeObserver(() => this.#draw()).observe(this.#charts);
+  }
+
+  get #save() {
+    return /** @type {HTMLButtonElement} */ (find(this.#root, '[data-inv-save]'));
   }
 
   /** Ends what runs: the tab was left. */
@@ -129,6 +137,7 @@ export class Invariance {
       const done = Math.round((part?.fraction ?? 0) * STEPS);
       status.textContent = t(part?.done ? 'inv.done' : 'inv.running', { done, n: STEPS });
     }
+    this.#save.disabled = !part;
     const width = Math.floor(this.#charts.clientWidth);
     if (!part || width < 100) return void this.#charts.replaceChildren();
     const neutral = NEUTRAL[/** @type {Transform} */ (state.transform)];

@@ -1,5 +1,7 @@
 /** From the state to what the engine is asked, and what that looks like. */
 
+import { t } from '../words.js';
+
 /** @typedef {import('../types.d.ts').OccludeOptions} Options */
 /** @typedef {import('../session.js').Session} Session */
 /** @typedef {import('../state.js').State} State */
@@ -13,6 +15,9 @@ export function rgbOf(fill) {
     return /** @type {[number, number, number]} */ ([0, 2, 4].map((i) => Number.parseInt(fill.slice(i, i + 2), 16)));
   return COLOURS[fill];
 }
+
+/** A fill in words. @param {string} fill */
+export const fillWords = (fill) => (/^[\da-f]{6}$/.test(fill) ? `#${fill}` : t(`occ.fill.${fill}`));
 
 /** The training mean as a colour. @param {Session} session @returns {[number, number, number]} */
 export function meanOf({ net }) {

@@ -5,6 +5,7 @@ import { number, rich, t } from '../words.js';
 import { el, find } from './dom.js';
 import { difference } from './occlusion-difference.js';
 import { short } from './occlusion-look.js';
+import { fillWords } from './occlusion-options.js';
 import { Panels } from './occlusion-panels.js';
 import { Place } from './occlusion-place.js';
 import { RunLine } from './occlusion-run.js';
@@ -105,7 +106,7 @@ export class Second {
           ? ` ${t('occ.second.is', {
               size: part.size,
               stride: part.stride,
-              fill: /^[\da-f]{6}$/.test(fill) ? `#${fill}` : t(`occ.fill.${fill}`),
+              fill: fillWords(fill),
               grid: t(`occ.grid.${grid}`),
               label: part.label === null ? '' : short(part.label),
             })}`

@@ -6,6 +6,7 @@ import { frame, occluded } from '../draw/square.js';
 import { number, t } from '../words.js';
 import { context2d, el, find } from './dom.js';
 import { short } from './occlusion-look.js';
+import { fillWords } from './occlusion-options.js';
 import { format } from './occlusion-panels.js';
 
 /** @typedef {import('./occlusion.js').Scene} Scene */
@@ -80,7 +81,7 @@ export function sheet(scene, findings) {
     const facts = t('occ.sheet', {
       size: grid.size,
       stride: grid.stride,
-      fill: store.state.fill,
+      fill: fillWords(store.state.fill),
       done: Math.round(part.fraction * part.p.length),
       n: part.p.length,
     });
@@ -101,7 +102,12 @@ export function sheet(scene, findings) {
     const field = name === 'p' ? findings.p : name === 'activation' ? findings.activation : undefined;
     if (field) scale(pen, field, name === 'p' ? findings.show : 'sum', to.x, to.y + tall + 14, text);
     if (name === 'class') legend(pen, scene, findings, to.x, to.y + tall + 14, text);
-    if (name === 'projection') text(find(panel, '[data-value]').textContent ?? '', to.x, to.y + tall + 26);
+    if (name !== 'projection') continue;
+    text(find(panel, '[data-value]').textContent ?? '', to.x, to.y + tall + 20);
+    // The map's top images where there are some, each patch beside its projection.
+    const top = /** @type {NodeListOf<HTMLCanvasElement>} */ (panel.querySelectorAll('[data-others] canvas'));
+    if (top.length) text(t('occ.others'), to.x, to.y + tall + 42);
+    for (const [k, one] of top.entries()) pen.drawImage(one, to.x + 66 * k + 6 * (k >> 1), to.y + tall + 50, 64, 64);
   }
   return canvas;
 }
