@@ -7,7 +7,7 @@
  * @property {string} name
  * @property {LayerInfo[]} layers in running order
  * @property {LayerInfo} main the one that stands for the stage: its output
- * @property {boolean} classes whether it ends in the classifier's probabilities
+ * @property {boolean} classes whether it ends in the classifier's probabilities, one distribution for the whole photo
  */
 
 /** Layers that belong to what they follow. */
@@ -31,8 +31,20 @@ export function stages(layers) {
     const softmax = stage.layers.find(({ kind }) => kind === 'softmax');
     const scores = softmax && stage.layers.find(({ name }) => softmax.inputs.includes(name));
     const main = scores ?? softmax ?? stage.layers.findLast(({ kind }) => kind !== 'dropout') ?? stage.layers[0];
-    return { ...stage, main, classes: Boolean(softmax) };
+    return { ...stage, main, classes: softmax !== undefined && softmax === layers.at(-1) && classless(layers) === '' };
   });
+}
+
+/**
+ * Why there is no class to follow, if there is none: the network ends in feature maps, in scores without a softmax, or in a
+ * softmax over several positions.
+ * @param {LayerInfo[]} layers @returns {'' | 'maps' | 'scores' | 'spread'}
+ */
+export function classless(layers) {
+  const last = layers.at(-1);
+  const [, height, width] = last?.shape ?? [0, 1, 1];
+  if (last?.kind === 'softmax') return height * width === 1 ? '' : 'spread';
+  return height * width === 1 ? 'scores' : 'maps';
 }
 
 /** @param {Stage[]} list @param {string} layer */

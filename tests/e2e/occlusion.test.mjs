@@ -273,7 +273,7 @@ test('a network without a classifier shows its maps and says why there is no cla
   await page
     .getByLabel('Model file', { exact: true })
     .setInputFiles({ name: 'maps.safetensors', mimeType: '', buffer: Buffer.from(bytes) });
-  await eventually(async () => assert.ok(await page.getByText('no classifier').last().isVisible()));
+  await eventually(async () => assert.match(await page.locator('[data-occ-none]').innerText(), /has no classifier/));
   await says(page, /^\d+ positions? in/);
   assert.equal(await page.locator('[data-panel="p"]').isVisible(), false);
   await eventually(async () => assert.equal(await painted(page, 'activation'), 1));
@@ -547,14 +547,33 @@ test('an error later on loses nothing of what was computed', async (t) => {
   );
 });
 
-test('scores that are no distribution have no probabilities, and the page says so', async (t) => {
-  const page = await visit(t, site, { hash: `${VIEW}&stride=64` });
-  await says(page, /positions/);
-  const bytes = model({ spec: { ...spec, layers: spec.layers.slice(0, 6) } });
-  await page
-    .getByLabel('Model file', { exact: true })
-    .setInputFiles({ name: 'scores.safetensors', mimeType: '', buffer: Buffer.from(bytes) });
-  await eventually(async () => assert.ok(await page.getByText('no classifier').last().isVisible()));
-  await says(page, /^\d+ positions? in/);
-  assert.equal(await page.locator('[data-panel="p"]').isVisible(), false);
-});
+/** @type {[string, RegExp, Parameters<typeof model>[0]][]} */
+const NO_DISTRIBUTION = [
+  ['plain scores', /ends in plain scores: without a softmax/, { spec: { ...spec, layers: spec.layers.slice(0, 6) } }],
+  [
+    'a softmax over several positions',
+    /softmax stands over several positions/,
+    {
+      spec: { ...spec, layers: [...spec.layers.slice(0, 5), { name: 'prob', kind: 'softmax' }], classes: [] },
+      shapes: { 'fc.weight': [], 'fc.bias': [] },
+    },
+  ],
+];
+for (const [what, why, change] of NO_DISTRIBUTION)
+  test(`${what}: no probabilities, the page says why, and the activation is swept`, async (t) => {
+    const page = await visit(t, site, { hash: `${VIEW}&stride=64` });
+    await says(page, /positions/);
+    await page
+      .getByLabel('Model file', { exact: true })
+      .setInputFiles({ name: 'scores.safetensors', mimeType: '', buffer: Buffer.from(model(change)) });
+    await eventually(async () => assert.match(await page.locator('[data-occ-none]').innerText(), why));
+    await says(page, /^\d+ positions? in/);
+    assert.equal(await page.locator('[data-panel="p"]').isVisible(), false);
+    await eventually(async () => assert.equal(await painted(page, 'activation'), 1));
+    // No alarm: it is no error that a network predicts nothing.
+    assert.equal(await page.getByRole('alert').isVisible(), false);
+    await page.getByRole('link', { name: 'Explore' }).click();
+    await eventually(async () =>
+      assert.match(await page.locator('[data-no-classes]').innerText(), /plain scores|several positions/),
+    );
+  });

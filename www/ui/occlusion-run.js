@@ -1,6 +1,7 @@
 /** The line above the panels: what goes on, how long it still takes, stop, go on, begin anew. */
 
 import { modelTitle } from '../models.js';
+import { classless } from '../stages.js';
 import { number, rich, t } from '../words.js';
 import { el, find } from './dom.js';
 import { saveAs } from './occlusion-save.js';
@@ -61,7 +62,11 @@ export class RunLine {
     for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (root.querySelectorAll('[data-occ-save]')))
       button.disabled = !part;
     const none = /** @type {HTMLElement | null} */ (root.querySelector('[data-occ-none]'));
-    if (none) none.hidden = !session.trace || session.stages.some(({ classes }) => classes);
+    const why = session.trace && session.net ? classless(session.net.info.layers) : '';
+    if (none) {
+      none.hidden = why === '';
+      none.textContent = why && t(`occ.none.${why}`);
+    }
     this.#status.classList.toggle('is-failed', phase === 'failed');
     this.#bar.classList.toggle('is-running', phase === 'running' || (!session.trace && session.busy !== ''));
     if (!session.trace) return this.#waiting();

@@ -3,6 +3,7 @@
 import { middle, patch } from '../draw/patch.js';
 import { modelTitle } from '../models.js';
 import { sampleURL } from '../photo.js';
+import { classless } from '../stages.js';
 import { number, rich, t } from '../words.js';
 import { showAlert } from './alert.js';
 import { context2d, el, find } from './dom.js';
@@ -256,7 +257,9 @@ export class Subject {
     const none = find(root, '[data-no-classes]');
     const caption = find(root, '[data-photo-caption]');
     if (!trace || !net) return list.replaceChildren();
-    none.hidden = session.stages.some(({ classes }) => classes);
+    const why = classless(net.info.layers);
+    none.hidden = why === '';
+    if (why) none.textContent = t(`pred.none.${why}`);
     list.hidden = !none.hidden;
     const { photo } = session;
     caption.textContent = photo && !photo.own ? t(`sample.${photo.id}`) : '';
