@@ -218,6 +218,20 @@ test('what a link asks in vain is said, and something sensible is shown', async 
   for (const word of ['900', '5000', 'plaid']) assert.match(alert, new RegExp(word));
 });
 
+test('a stride of nothing, a side of nothing, a stride beyond the photo, a layer that is not there', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&stride=0&size=0&layer=fire99` });
+  await says(page, /^841 positions in/);
+  const alert = page.getByRole('alert');
+  for (const word of [/stride=0/, /size=0/, /fire99/])
+    await eventually(async () => assert.match(await alert.innerText(), word));
+  await page.goto(`${site.url}${VIEW}&stride=5000`);
+  await says(page, /^1 position in/);
+  await eventually(async () =>
+    assert.match(await alert.innerText(), /A stride of 5000 px is larger than the photo; 227 px is taken/),
+  );
+  await eventually(async () => assert.equal(await painted(page, 'activation'), 1));
+});
+
 test('a flat map says that it is flat and why, and proposes a larger square', async (t) => {
   const page = await visit(t, site, { hash: `${VIEW}&stride=64&class=1&size=10` });
   await says(page, /positions in/);

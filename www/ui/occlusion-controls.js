@@ -96,7 +96,9 @@ export class Controls {
     };
     for (const slide of this.#slides) {
       const name = /** @type {'size' | 'stride' | 'opacity'} */ (slide.dataset.occSlide);
-      if (name !== 'opacity') slide.max = String(name === 'size' ? most : Math.min(64, most));
+      // A link may ask for a larger stride than one would drag to.
+      const wide = Math.max(64, Number(values.stride));
+      if (name !== 'opacity') slide.max = String(name === 'size' ? most : Math.min(wide, most));
       if (slide !== document.activeElement || slide.value !== values[name]) slide.value = values[name];
       if (name === 'opacity') slide.disabled = !state.over;
       this.#value(slide);

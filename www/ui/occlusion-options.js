@@ -59,6 +59,11 @@ export function optionsOf(state, session) {
     session.notice('notice.size', { value: state.size, most });
     options.size = most;
   }
+  // A larger step would put the only square beyond the photo.
+  if (Number(options.stride) > most) {
+    session.notice('notice.stride', { value: state.stride, most });
+    options.stride = most;
+  }
   const fill =
     state.fill === 'mean' || state.fill === 'blur' || state.fill === 'noise' ? state.fill : rgbOf(state.fill);
   options.fill = fill ?? 'mean';
