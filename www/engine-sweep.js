@@ -8,6 +8,6 @@ export const sweep =
   async (call, handle, milliseconds) => {
     const job = find(handle, 'sweep');
     const end = performance.now() + milliseconds;
-    while (!job.step(SLICE) && performance.now() < end) await turn(call);
+    while (!job.step(SLICE) && performance.now() < end && !call.held) await turn(call);
     return job.part();
   };

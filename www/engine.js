@@ -11,7 +11,7 @@ import { pixels } from './picture.js';
  * @import * as types from './types.js'
  * @import { Net, Trace } from './wasm/single/unpool.js'
  * @typedef {typeof import('./wasm/single/unpool.js')} Package
- * @typedef {{ id: number, cancelled: boolean, abort: AbortController, progress: (done: number, total: number) => void }} Call
+ * @typedef {{ id: number, cancelled: boolean, held?: boolean, abort: AbortController, progress: (done: number, total: number) => void }} Call
  */
 
 const worker = /** @type {DedicatedWorkerGlobalScope} */ (/** @type {unknown} */ (self));
@@ -342,8 +342,9 @@ function drop(handle) {
   kept.delete(handle);
 }
 
-worker.onmessage = ({ data: { id, op, args, cancel, free } }) => {
+worker.onmessage = ({ data: { id, op, args, cancel, free, hold } }) => {
   if (free) drop(free);
+  else if (hold) for (const call of calls.values()) call.held = true;
   else if (cancel) {
     const call = calls.get(cancel);
     if (call) call.cancelled = true;

@@ -36,6 +36,12 @@ export class Sweep extends Job {
     this.begin(`${this.#count} ${JSON.stringify(options)}`, (signal) => this.#parts(trace, options, signal));
   }
 
+  /** The slice under way ends, too: the engine is free for what comes next. */
+  stop() {
+    super.stop();
+    this.#trace?.hold();
+  }
+
   /** Goes on; after a question this is the answer yes. */
   resume() {
     if (this.phase === 'asking') this.#agreed = true;

@@ -482,6 +482,8 @@ export class Trace {
     options: InvarianceOptions,
     how?: { signal?: AbortSignal; interval?: number },
   ): AsyncGenerator<InvariancePart, void, void>;
+  /** Ends what the engine's sweeps are computing at this moment: their next parts come at once. Not asking for more is a pause. */
+  hold(): void;
   /** The photo moved, scaled or turned, as the network is given it. */
   transformed(transform: Transform, amount: number): Promise<ImageData>;
   /** One map of one step of that way, in numbers. */

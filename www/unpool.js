@@ -77,6 +77,11 @@ class Line {
     });
   }
 
+  /** Ends the slices of sweeps that are under way: their parts come at once. */
+  hold() {
+    this.#worker.postMessage({ hold: true });
+  }
+
   /** @param {number} handle what the worker no longer needs to keep */
   free(handle) {
     if (!this.#stopped) this.#worker.postMessage({ free: handle });
@@ -363,6 +368,10 @@ export class Trace {
    */
   async *invariance(options, { signal, interval = 100 } = {}) {
     yield* sweep(this.#line, 'invariance', [this.#handle, check.invariance(options)], signal, interval);
+  }
+
+  hold() {
+    this.#line.hold();
   }
 
   /** @param {types.Transform} transform @param {number} amount @returns {Promise<ImageData>} */

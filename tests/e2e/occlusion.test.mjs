@@ -211,6 +211,28 @@ test('a changed control restarts, and the view is in the link', async (t) => {
   await eventually(async () => assert.notEqual(await page.locator('[data-occ-at]').innerText(), place));
 });
 
+test('a pin goes by a second click on it, and by Escape', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&stride=48` });
+  await says(page, /^25 positions in/);
+  const field = page.locator('[data-panel="p"] .field');
+  const position = { x: 100, y: 100 };
+  const pinned = (/** @type {boolean} */ on) =>
+    eventually(() => assert.equal(hash(page).get('square') !== null, on, String(hash(page).get('square'))));
+  await field.click({ position });
+  await pinned(true);
+  await field.click({ position });
+  await pinned(false);
+  await field.click({ position });
+  await pinned(true);
+  // On another position it is moved there.
+  const first = hash(page).get('square');
+  await field.click({ position: { x: 20, y: 20 } });
+  await eventually(() => assert.notEqual(hash(page).get('square'), first));
+  await pinned(true);
+  await page.keyboard.press('Escape');
+  await pinned(false);
+});
+
 test('what a link asks in vain is said, and something sensible is shown', async (t) => {
   const page = await visit(t, site, { hash: `${VIEW}&stride=64&size=900&class=5000&fill=plaid` });
   await says(page, /positions in/);
@@ -474,6 +496,43 @@ test('the same part hidden in several faces: Δ beside random parts, marks in th
   assert.doesNotMatch(hash(page).get('marks') ?? '', /own/);
   await page.getByRole('tab', { name: 'Slide a square' }).click();
   await says(page, /positions/);
+});
+
+test('one photo that cannot be read keeps out no other, and what has no room is said', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&experiment=correspondence` });
+  await page.getByText(/^5 photos, 10 draws/).waitFor({ timeout: 60_000 });
+  const good = readFileSync(new URL('../../www/samples/retriever.webp', import.meta.url));
+  const files = Array.from({ length: 10 }, (_, i) => ({ name: `dog${i}.webp`, mimeType: 'image/webp', buffer: good }));
+  files.splice(1, 0, { name: 'torn.webp', mimeType: 'image/webp', buffer: good.subarray(0, 400) });
+  files.splice(3, 0, { name: 'letter.txt', mimeType: 'text/plain', buffer: Buffer.from('Dear Sir') });
+  await page.locator('[data-cor-file]').setInputFiles(files);
+  await eventually(async () => assert.equal(await page.locator('[data-face]').count(), 12), 60_000);
+  const alert = page.getByRole('alert');
+  for (const word of [/torn\.webp/, /letter\.txt/, /3 photos found no room: at most 12 are compared/])
+    await eventually(async () => assert.match(await alert.innerText(), word));
+});
+
+test('as a module: a slice under way can be ended, and the sweep goes on', async (t) => {
+  const page = await visit(t, site, { hash: '#photo=cat' });
+  const found = await page.evaluate(async () => {
+    const { Engine } = await import(new URL('unpool.js', document.baseURI).href);
+    const engine = await Engine.start({ threads: 1 });
+    const net = await engine.load('models/squeezenet.safetensors');
+    const trace = await net.run(await (await fetch('samples/cat.webp')).blob());
+    // Parts every ten minutes: the first one would never come in time.
+    const sweep = trace.occlude({ stride: 1 }, { interval: 600_000 });
+    const fractions = [];
+    for (let i = 0; i < 2; i += 1) {
+      const part = sweep.next();
+      await new Promise((wake) => setTimeout(wake, 500));
+      trace.hold();
+      fractions.push((await part).value.fraction);
+    }
+    await sweep.return();
+    engine.stop();
+    return fractions;
+  });
+  assert.ok(found[0] < found[1] && found[1] < 1, found.join());
 });
 
 test('as a module: correspondence ends early, and what cannot be done is refused by name', async (t) => {

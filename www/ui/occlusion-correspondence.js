@@ -1,9 +1,10 @@
 /** Correspondence (ZF14 Table 1): the same part hidden in several faces; do the features change in the same way? */
 
+import { PhotoError } from '../photo.js';
 import { rich, t } from '../words.js';
 import { arrowKeys, context2d, el, find } from './dom.js';
 import { table } from './occlusion-delta.js';
-import { Faces } from './occlusion-faces.js';
+import { Faces, MOST } from './occlusion-faces.js';
 import { watched } from './occlusion-invariance.js';
 
 /** @typedef {import('./occlusion.js').Scene} Scene */
@@ -54,8 +55,13 @@ export class Correspondence {
     });
     const files = /** @type {HTMLInputElement} */ (find(this.#root, '[data-cor-file]'));
     files.addEventListener('change', async () => {
-      await this.#faces.add(files.files ?? []).catch((error) => scene.session.report(error));
+      const { refused, left } = await this.#faces.add(files.files ?? []);
       files.value = '';
+      // Each by itself: one that cannot be read says nothing about the others.
+      for (const error of refused)
+        if (error instanceof PhotoError) scene.session.notice('notice.face', { name: error.values.name });
+        else scene.session.report(error);
+      if (left) scene.session.notice('notice.faces', { n: left, most: MOST });
       this.#chosen = this.#faces.all.at(-1)?.id ?? '';
       this.update();
     });

@@ -12,7 +12,7 @@ import { fromBlob, fromSample } from '../photo.js';
  */
 
 /** The pairs grow with the square, and so does what is kept in memory. */
-const MOST = 12;
+export const MOST = 12;
 
 export class Faces {
   /** @type {Face[]} */ all = [];
@@ -44,14 +44,25 @@ export class Faces {
     this.all.unshift(...(await Promise.all(made)));
   }
 
-  /** @param {Iterable<File>} files @returns {Promise<void>} the ones that can be read come in, the first that cannot is told */
+  /** The files that can be read come in as long as there is room. @param {Iterable<File>} files @returns {Promise<{ refused: unknown[], left: number }>} why others could not, and how many had no room */
   async add(files) {
+    /** @type {unknown[]} */
+    const refused = [];
+    let left = 0;
     for (const file of files) {
-      if (this.all.length >= MOST) return;
-      const photo = await fromBlob(file, file.name);
-      this.#own += 1;
-      this.all.push({ id: `own${this.#own}`, own: true, name: file.name, credit: '', photo, marks: {} });
+      if (this.all.length >= MOST) {
+        left += 1;
+        continue;
+      }
+      try {
+        const photo = await fromBlob(file, file.name);
+        this.#own += 1;
+        this.all.push({ id: `own${this.#own}`, own: true, name: file.name, credit: '', photo, marks: {} });
+      } catch (error) {
+        refused.push(error);
+      }
     }
+    return { refused, left };
   }
 
   /** @param {string} id */

@@ -20,7 +20,7 @@ export class Place extends EventTarget {
       field.addEventListener('pointerleave', () => this.#point(undefined));
       field.addEventListener('click', (event) => {
         // The same photo serves the other experiments, where a click means something else.
-        if (scene.store.state.experiment === 'occlusion') this.pin(this.#pixelOf(field, event));
+        if (scene.store.state.experiment === 'occlusion') this.#click(this.#pixelOf(field, event));
       });
     }
   }
@@ -41,9 +41,29 @@ export class Place extends EventTarget {
     if (before !== this.index) this.dispatchEvent(new Event('change'));
   }
 
+  /** Pins; on the pinned position it takes the pin out. @param {[number, number]} pixel */
+  #click(pixel) {
+    const { findings, store } = this.#scene ?? {};
+    const [y, x] = store?.state.square.split(',').map(Number) ?? [];
+    const again =
+      findings && store?.state.square && positionAt(findings.grid, y, x) === positionAt(findings.grid, ...pixel);
+    if (again) this.unpin();
+    else this.pin(pixel);
+  }
+
   /** @param {[number, number]} pixel */
   pin([y, x]) {
-    this.#scene?.store.set({ square: `${Math.max(0, Math.floor(y))},${Math.max(0, Math.floor(x))}` });
+    this.#set(`${Math.max(0, Math.floor(y))},${Math.max(0, Math.floor(x))}`);
+  }
+
+  /** What is looked at follows the pointer alone, and without one the place where the square costs most. */
+  unpin() {
+    this.#set('');
+  }
+
+  /** @param {string} square */
+  #set(square) {
+    this.#scene?.store.set({ square });
     this.dispatchEvent(new Event('change'));
     this.twin?.dispatchEvent(new Event('change'));
   }

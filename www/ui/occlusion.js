@@ -259,11 +259,13 @@ export class Occlusion extends HTMLElement {
     const target = /** @type {HTMLElement} */ (event.target);
     if (this.hidden || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (target.closest('input, select, textarea, dialog, [role=radiogroup], [role=tablist]')) return;
+    const { experiment, square, present } = this.#scene?.store.state ?? {};
+    // While presenting Escape ends that.
+    if (event.key === 'Escape' && experiment === 'occlusion' && square && !present) this.#scene?.place.unpin();
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (!step) return;
     event.preventDefault();
     const many = event.shiftKey ? 4 : 1;
-    const { experiment } = this.#scene?.store.state ?? {};
     if (experiment === 'invariance') return this.#invariance?.step(step[1] - step[0]);
     if (experiment === 'correspondence') return this.#correspondence?.step(many * step[0], many * step[1]);
     this.#scene?.place.step(many * step[0], many * step[1]);
