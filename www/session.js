@@ -32,6 +32,7 @@ export class Session extends Facts {
   /** @type {Map<string, { key: unknown, promise: Promise<any>, abort: AbortController, done: boolean }>} */
   #steps = new Map();
   /** @type {Photo | undefined} */ #own;
+  /** What was dismissed, of which state. @type {{ state?: unknown, notices: Problem[] }} */ #heard = { notices: [] };
   /** A file in our own format that the visitor opened. @type {Blob | undefined} */ ownModel;
   /** What is shown. */
   good = { model: '', photo: '' };
@@ -246,13 +247,16 @@ export class Session extends Facts {
   /** @param {string} key @param {Record<string, string | number>} values */
   notice(key, values) {
     const same = JSON.stringify(values);
-    if (this.notices.some((one) => one.key === key && JSON.stringify(one.values) === same)) return;
+    // What was dismissed is not said anew of the same state.
+    const heard = this.#heard.state === this.store.state ? this.#heard.notices : [];
+    if ([...this.notices, ...heard].some((one) => one.key === key && JSON.stringify(one.values) === same)) return;
     this.notices.push({ key, values, kind: 'notice' });
     this.#tell();
   }
 
   dismiss() {
     this.problem = undefined;
+    this.#heard = { state: this.store.state, notices: this.notices };
     this.notices = [];
     this.#tell();
   }

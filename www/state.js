@@ -34,10 +34,12 @@
  * @property {string} part that is hidden in every face: `eye`, `nose`
  * @property {string} side of that part in pixels, '' = shorter side / 7
  * @property {string} marks that were moved: `photo-part:y,x;…` in thousandths of the photo's middle square
- * @property {string} layers compared there, separated by commas, '' = chosen by the page
+ * @property {string} layers compared in the second and third experiment, separated by commas, '' = chosen by the page
  * @property {string} b second setting of the square, to compare with: `size:30;fill:black`, `default`; '' = none
  * @property {string} edit which of the two the controls change: `a`, `b`
  * @property {string} transform `shift_vertically`, `shift_horizontally`, `scale`, `rotate`
+ * @property {string} from its first amount, '' = as in ZF14 Fig. 5
+ * @property {string} to its last amount, the same
  * @property {string} amount of it that is pinned, '' = none
  * @property {string} outlines of the photo over the maps: `on`, `off`
  * @property {string} over map that lies over the photo: '' = none, `p`, `class`, `activation`
@@ -100,6 +102,8 @@ const upTo =
   (most = 1e6) =>
   (/** @type {string} */ text) =>
     natural(text) && Number(text) > 0 && Number(text) <= most;
+/** Of a transformation: pixels, a factor, degrees. */
+const amount = (/** @type {string} */ text) => /^-?\d{1,4}(\.\d{1,3})?$/.test(text);
 const decimal = (/** @type {string} */ text) => /^\d{1,3}(\.\d{1,4})?$/.test(text);
 
 /** A network as JSON; whether its layers fit is the engine's to say. @param {string} text */
@@ -154,7 +158,9 @@ const KEYS = {
   b: { value: '', test: (text) => /^[\w:;]{1,99}$/.test(text) },
   edit: choice('a', 'b'),
   transform: { value: 'rotate', test: oneOf(['shift_vertically', 'shift_horizontally', 'scale', 'rotate']) },
-  amount: { value: '', test: (text) => /^-?\d{1,4}(\.\d{1,3})?$/.test(text) },
+  from: { value: '', test: amount },
+  to: { value: '', test: amount },
+  amount: { value: '', test: amount },
   outlines: choice('on', 'off'),
   over: { value: '', test: oneOf(['p', 'class', 'activation']) },
   opacity: { value: '60', test: (text) => natural(text) && Number(text) <= 100 },

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { ready, useBrowser, visit } from './browser.mjs';
+import { model, spec } from './model.mjs';
 import { host } from './server.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -46,6 +47,40 @@ for (const phone of [false, true])
       assert.deepEqual(await complaints(page), []);
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (phone ? 390 : 1440));
     });
+
+/** @type {Record<string, { hash: string, done: RegExp }>} */
+const EXPERIMENTS = {
+  invariance: { hash: 'experiment=invariance', done: /25 steps, each a full forward pass/ },
+  correspondence: { hash: 'experiment=correspondence', done: /^5 photos, 10 draws/ },
+  'two settings': { hash: 'stride=48&b=size:90;stride:48', done: /The two maps agree with/ },
+};
+for (const [what, { hash, done }] of Object.entries(EXPERIMENTS))
+  for (const phone of [false, true])
+    test(`occlusion, ${what}, ${phone ? 'phone, dark' : 'desktop, light'}`, async (t) => {
+      const page = await visit(t, site, { phone, dark: phone, hash: `#photo=cat&view=occlusion&${hash}` });
+      await page.getByText(done).first().waitFor({ timeout: 120_000 });
+      assert.deepEqual(await complaints(page), []);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (phone ? 390 : 1440));
+    });
+
+for (const phone of [false, true])
+  test(`occlusion, no classifier, ${phone ? 'phone, dark' : 'desktop, light'}`, async (t) => {
+    const page = await visit(t, site, { phone, dark: phone, hash: '#photo=cat&view=occlusion&stride=64' });
+    await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: 60_000 });
+    const buffer = Buffer.from(
+      model({
+        spec: { ...spec, classes: [], layers: spec.layers.slice(0, 5) },
+        shapes: { 'fc.weight': [], 'fc.bias': [] },
+      }),
+    );
+    await page
+      .getByLabel('Model file', { exact: true })
+      .setInputFiles({ name: 'maps.safetensors', mimeType: '', buffer });
+    await page.locator('[data-occ-none]').waitFor({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: 60_000 });
+    assert.deepEqual(await complaints(page), []);
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (phone ? 390 : 1440));
+  });
 
 for (const [phone, dark] of [
   [false, false],

@@ -394,6 +394,56 @@ test('the files hold what is shown, what holds without a square, and the setting
   assert.ok(inked > 0.6, `${inked}`);
 });
 
+test('layers, class and range of the curves are chosen beside them, and Stop keeps what is there', async (t) => {
+  const page = await visit(t, site, { hash: `${VIEW}&experiment=invariance&transform=rotate` });
+  const done = page.getByText('25 steps, each a full forward pass');
+  const panel = page.locator('[data-inv]');
+  const titles = async () => (await panel.locator('.chart h2 > span:first-child').allInnerTexts()).join('; ');
+  await done.waitFor({ timeout: 60_000 });
+  // A layer more, and one less.
+  await panel.getByRole('combobox', { name: /One more layer/ }).selectOption('fire5/concat');
+  await eventually(async () => assert.match(await titles(), /relu_conv1; .*fire9\/concat; .*fire5\/concat/));
+  await panel.getByRole('button', { name: 'Leave relu_conv1 out' }).click();
+  await eventually(() => assert.equal(hash(page).get('layers'), 'fire9/concat,fire5/concat'));
+  await eventually(async () => assert.doesNotMatch(await titles(), /relu_conv1/));
+  // Another class.
+  await panel.getByRole('combobox', { name: 'Class' }).fill('tiger cat');
+  await panel.getByRole('combobox', { name: 'Class' }).press('Enter');
+  await eventually(async () => assert.match(await titles(), /Probability of tiger cat/), 60_000);
+  // Another range; one that is none is said.
+  const [from, to] = [panel.getByRole('textbox', { name: 'from' }), panel.getByRole('textbox', { name: 'to' })];
+  assert.deepEqual([await from.inputValue(), await to.inputValue()], ['0', '350']);
+  await from.fill('-20');
+  await from.press('Tab');
+  await to.fill('20');
+  await to.press('Tab');
+  await eventually(
+    async () => assert.match(await panel.locator('.chart').first().innerText(), /−20°[\s\S]*20°/),
+    60_000,
+  );
+  await done.waitFor({ timeout: 60_000 });
+  const state = hash(page);
+  assert.deepEqual([state.get('from'), state.get('to'), state.get('class')], ['-20', '20', '282']);
+  await to.fill('-30');
+  await to.press('Tab');
+  const alert = page.getByRole('alert');
+  await eventually(async () => assert.match(await alert.innerText(), /From -20 to -30 is no range/));
+  await alert.getByRole('button', { name: 'Dismiss' }).click();
+  await eventually(async () => assert.equal(await alert.isVisible(), false));
+  await page.waitForTimeout(300);
+  assert.equal(await alert.isVisible(), false);
+  // Stop: what is there stays, and it can be run again.
+  const stopped = panel.getByText(/^Stopped at \d+ of 25 steps/);
+  await page.goto(`${site.url}${VIEW}&experiment=invariance&transform=scale&model=alexnet`);
+  await panel.getByRole('button', { name: /Stop/ }).click({ timeout: 60_000 });
+  await stopped.waitFor();
+  const before = await panel.locator('[data-inv-status]').innerText();
+  await page.waitForTimeout(500);
+  assert.equal(await panel.locator('[data-inv-status]').innerText(), before);
+  await panel.getByRole('button', { name: 'Run again' }).click();
+  await done.waitFor({ timeout: 120_000 });
+});
+
 test('the curves are in their file', async (t) => {
   const page = await visit(t, site, { hash: `${VIEW}&experiment=invariance&transform=scale` });
   await page.getByText('25 steps, each a full forward pass').waitFor({ timeout: 60_000 });

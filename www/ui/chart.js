@@ -25,7 +25,7 @@ export function chart({ amounts, values, hi, neutral, unit, width, tall, label }
     words(number(hi, { digits }), { x: LEFT - 8, y: 14, 'text-anchor': 'end' }),
     words('0', { x: LEFT - 8, y: base, 'text-anchor': 'end' }),
   ];
-  for (const amount of [from, neutral, to])
+  for (const amount of [from, neutral, to].filter((one) => one >= from && one <= to))
     nodes.push(words(unit(amount), { x: x(amount), y: tall - 5, 'text-anchor': amount === to ? 'end' : 'middle' }));
   if (neutral > from && neutral < to)
     nodes.push(svg('line', { class: 'neutral', x1: x(neutral), x2: x(neutral), y1: 8, y2: base }));

@@ -17,7 +17,7 @@ const SETTLED = 60;
 
 export class Controls {
   #scene;
-  #class;
+  #names;
   #map;
   #layer;
   #sample;
@@ -30,7 +30,8 @@ export class Controls {
     const { root } = scene;
     // Of two settings the controls change one.
     const store = { set: (/** @type {Partial<State>} */ change) => this.#store.set(change) };
-    this.#class = /** @type {HTMLInputElement} */ (find(root, '#occ-class'));
+    // One in the settings of the square, one in those of the second experiment.
+    this.#names = /** @type {NodeListOf<HTMLInputElement>} */ (root.querySelectorAll('[data-class-name]'));
     this.#map = /** @type {HTMLInputElement} */ (find(root, '[data-occ-map]'));
     this.#layer = /** @type {HTMLSelectElement} */ (find(root, '[data-occ-layer]'));
     this.#sample = /** @type {HTMLSelectElement} */ (find(root, '[data-occ-sample]'));
@@ -42,8 +43,10 @@ export class Controls {
         clearTimeout(this.#settle);
         this.#settle = setTimeout(() => store.set({ [slide.dataset.occSlide ?? '']: slide.value }), SETTLED);
       });
-    this.#class.addEventListener('change', () => this.#chooseClass());
-    this.#class.addEventListener('focus', () => this.#listClasses());
+    for (const name of this.#names) {
+      name.addEventListener('change', () => this.#chooseClass(name));
+      name.addEventListener('focus', () => this.#listClasses(name));
+    }
     this.#layer.addEventListener('change', () => store.set({ layer: this.#layer.value, map: '' }));
     this.#map.addEventListener('change', () => this.#chooseMap());
     this.#sample.addEventListener('change', () => {
@@ -72,6 +75,11 @@ export class Controls {
   get #store() {
     const { store, twin } = this.#scene;
     return twin && store.state.b && store.state.edit === 'b' ? twin.store : store;
+  }
+
+  /** The second experiment has one setting only. @param {HTMLElement} node */
+  #storeOf(node) {
+    return node.closest('[data-inv]') ? this.#scene.store : this.#store;
   }
 
   get #slides() {
@@ -104,10 +112,12 @@ export class Controls {
       this.#value(slide);
     }
     this.#list('fills', `${net.info.name} ${state.fill} ${lang} ${session.photo?.id}`, () => this.#fills(state.fill));
-    const followed = state.class === '' ? this.#scene.whole[0]?.index : Number(state.class);
-    if (this.#class !== document.activeElement) {
-      this.#class.value = followed === undefined ? '' : short(net.info.classes[followed] ?? '');
-      this.#class.removeAttribute('aria-invalid');
+    for (const name of this.#names) {
+      if (name === document.activeElement) continue;
+      const wanted = this.#storeOf(name).state.class;
+      const followed = wanted === '' ? this.#scene.whole[0]?.index : Number(wanted);
+      name.value = followed === undefined ? '' : short(net.info.classes[followed] ?? '');
+      name.removeAttribute('aria-invalid');
     }
     this.#list('layers', `${net.info.name} ${lang} ${state.layer} ${findings?.watched.layer}`, () => this.#layers());
     if (findings && this.#map !== document.activeElement) this.#map.value = String(findings.watched.map);
@@ -197,15 +207,15 @@ export class Controls {
       context2d(canvas).putImageData(cover, 12 - cover.width / 2, 12 - cover.height / 2);
   }
 
-  /** All classes, most probable first, for the browser's own search. */
-  #listClasses() {
+  /** All classes, most probable first, for the browser's own search. @param {HTMLInputElement} field */
+  #listClasses(field) {
     const { root, session, whole } = this.#scene;
     this.#list('classes', [session.net?.info.name, session.trace?.milliseconds, whole.length].join(), () => {
       const p = (/** @type {number} */ value) => number(value, { digits: 3 });
       const options = whole.map((one) => el('option', { value: this.#className(one.index) }, p(one.p)));
       find(root, '#occ-classes').replaceChildren(...options);
     });
-    this.#class.select();
+    field.select();
   }
 
   /** Names that two classes share are told apart by their numbers. @param {number} index */
@@ -215,20 +225,21 @@ export class Controls {
     return classes.indexOf(name) === classes.lastIndexOf(name) ? name : `${name} (${index})`;
   }
 
-  #chooseClass() {
+  /** @param {HTMLInputElement} field */
+  #chooseClass(field) {
     const { whole } = this.#scene;
-    const store = this.#store;
-    const wanted = this.#class.value.trim().toLowerCase();
+    const store = this.#storeOf(field);
+    const wanted = field.value.trim().toLowerCase();
     // An empty field is the prediction; else the full name, its beginning, any part of it, in order of probability.
     const names = whole.map(({ index }) => ({ index, name: this.#className(index).toLowerCase() }));
     const found =
       names.find(({ name }) => name === wanted || short(name) === wanted) ??
       names.find(({ name }) => name.startsWith(wanted)) ??
       names.find(({ name }) => name.includes(wanted));
-    this.#class.setAttribute('aria-invalid', String(!found));
+    field.setAttribute('aria-invalid', String(!found));
     if (!found) return;
     store.set({ class: wanted === '' || found.index === whole[0].index ? '' : String(found.index) });
-    this.#class.blur();
+    field.blur();
   }
 
   #layers() {

@@ -5,7 +5,7 @@ import { rich, t } from '../words.js';
 import { arrowKeys, context2d, el, find } from './dom.js';
 import { table } from './occlusion-delta.js';
 import { Faces, MOST } from './occlusion-faces.js';
-import { watched } from './occlusion-invariance.js';
+import { compared, further, watched } from './occlusion-invariance.js';
 
 /** @typedef {import('./occlusion.js').Scene} Scene */
 /** @typedef {import('./occlusion-faces.js').Face} Face */
@@ -15,8 +15,6 @@ import { watched } from './occlusion-invariance.js';
 const DRAWS = 10;
 /** Milliseconds without a change after which a new comparison is worth its while. */
 const SETTLED = 150;
-/** Kinds of layers that have no features of their own to compare. */
-const NO_FEATURES = ['input', 'softmax', 'dropout', 'flatten'];
 
 /** The first and the last features, and one between. @param {LayerInfo[]} layers @returns {string[]} */
 function usual(layers) {
@@ -104,8 +102,7 @@ export class Correspondence {
   /** The layers compared: those of the state that this network has. @returns {string[]} */
   #layers() {
     const all = this.#scene.session.net?.info.layers ?? [];
-    const wanted = this.#scene.store.state.layers.split(',').filter((name) => all.some((one) => one.name === name));
-    return wanted.length ? [...new Set(wanted)] : usual(all);
+    return compared(this.#scene.store.state.layers, all, usual(all));
   }
 
   async update() {
@@ -261,13 +258,7 @@ export class Correspondence {
     side.value = String(this.#side());
     find(this.#root, '[data-cor-side-value]').textContent = t('occ.px', { n: this.#side() });
     const layers = this.#layers();
-    const more = find(this.#root, '[data-cor-layer]');
-    more.replaceChildren(
-      el('option', { value: '' }, t('cor.layer')),
-      ...net.info.layers
-        .filter(({ name, kind }) => !layers.includes(name) && !NO_FEATURES.includes(kind))
-        .map(({ name }) => el('option', { value: name }, name)),
-    );
+    find(this.#root, '[data-cor-layer]').replaceChildren(...further(net.info.layers, layers));
     this.#status();
     this.#show(root);
     table(this.#root, layers, this.#part, t(`cor.part.${state.part}`), this.#phase === 'done');

@@ -13,11 +13,15 @@ import { saveCurves } from './occlusion-save.js';
 
 /** The amount at which the photo is as it is. @type {Record<Transform, number>} */
 const NEUTRAL = { shift_vertically: 0, shift_horizontally: 0, scale: 1, rotate: 0 };
+/** What is asked for unless the reader says otherwise: as in ZF14 Fig. 5. @type {Record<Transform, [number, number]>} */
+const RANGES = { shift_vertically: [-60, 60], shift_horizontally: [-60, 60], scale: [0.6, 1.8], rotate: [0, 350] };
+/** Kinds of layers that have no features of their own to compare. */
+const NO_FEATURES = ['input', 'softmax', 'dropout', 'flatten'];
 const STEPS = 25;
 /** Pixels of a chart's height, and of what stands above all of them and around each. */
 const TALLEST = 190;
 const SHORTEST = 90;
-const ABOVE = 190;
+const ABOVE = 250;
 const AROUND = 60;
 
 /** The first and the last features, as in the paper, and between them the layer that the reader chose. @param {LayerInfo[]} layers @param {string} chosen */
@@ -31,6 +35,20 @@ export function watched(layers, chosen) {
   return [...new Set([first?.name, by(chosen)?.name, last?.name])].filter((name) => name !== undefined);
 }
 
+/** The layers of a link that this network has; without any those that the page would choose. @param {string} wanted @param {LayerInfo[]} layers @param {string[]} usual @returns {string[]} */
+export function compared(wanted, layers, usual) {
+  const known = wanted.split(',').filter((name) => layers.some((one) => one.name === name));
+  return known.length ? [...new Set(known)] : usual;
+}
+
+/** The layers that could be compared, too, for a select. @param {LayerInfo[]} all @param {string[]} layers */
+export const further = (all, layers) => [
+  el('option', { value: '' }, t('cor.layer')),
+  ...all
+    .filter(({ name, kind }) => !layers.includes(name) && !NO_FEATURES.includes(kind))
+    .map(({ name }) => el('option', { value: name }, name)),
+];
+
 export class Invariance {
   #scene;
   #root;
@@ -42,6 +60,8 @@ export class Invariance {
   #hover = -1;
   /** @type {unknown} */ #error;
   #asked = 0;
+  /** @type {'idle' | 'running' | 'stopped' | 'done' | 'failed'} */ #phase = 'idle';
+  /** What the chips were made for. */ #listed = '';
 
   /** @param {Scene} scene */
   constructor(scene) {
@@ -53,7 +73,19 @@ export class Invariance {
     arrowKeys(kinds, '[role=radio]');
     kinds.addEventListener('click', (event) => {
       const transform = /** @type {HTMLElement} */ (event.target).closest('[data-kind]')?.getAttribute('data-kind');
-      if (transform) store.set({ transform, amount: '' });
+      if (transform) store.set({ transform, amount: '', from: '', to: '' });
+    });
+    const more = /** @type {HTMLSelectElement} */ (find(this.#root, '[data-inv-layer]'));
+    more.addEventListener('change', () => store.set({ layers: [...this.#layers(), more.value].join() }));
+    for (const end of this.#ends) end.addEventListener('change', () => this.#limit(end));
+    this.#root.addEventListener('click', (event) => {
+      const target = /** @type {HTMLElement} */ (event.target);
+      const gone = target.closest('[data-inv-drop]')?.getAttribute('data-inv-drop');
+      const left = this.#layers().filter((name) => name !== gone);
+      if (gone) store.set({ layers: left.join() });
+      const act = target.closest('[data-inv-act]')?.getAttribute('data-inv-act');
+      if (act === 'stop') this.#stop();
+      if (act === 'again') this.#run(this.#layers());
     });
     this.#charts.addEventListener('pointermove', (event) => this.#point(event));
     this.#charts.addEventListener('pointerleave', () => this.#look(-1));
@@ -71,10 +103,49 @@ export class Invariance {
     return /** @type {HTMLButtonElement} */ (find(this.#root, '[data-inv-save]'));
   }
 
+  get #ends() {
+    return /** @type {NodeListOf<HTMLInputElement>} */ (this.#root.querySelectorAll('[data-inv-end]'));
+  }
+
   /** Ends what runs: the tab was left. */
   leave() {
     this.#abort.abort();
-    if (!this.#part?.done) this.#key = '';
+    if (this.#phase !== 'running') return;
+    this.#phase = 'idle';
+    this.#key = '';
+  }
+
+  /** At once; what is there stays. */
+  #stop() {
+    this.#abort.abort();
+    if (this.#phase === 'running') this.#phase = 'stopped';
+    this.#draw();
+  }
+
+  #layers() {
+    const { session, store } = this.#scene;
+    const all = session.net?.info.layers ?? [];
+    return compared(store.state.layers, all, watched(all, store.state.layer));
+  }
+
+  /** First and last amount: the reader's, where they make a range. @returns {[number, number]} */
+  #range() {
+    const { session, store } = this.#scene;
+    const { state } = store;
+    const transform = /** @type {Transform} */ (state.transform);
+    const usual = RANGES[transform];
+    const [from, to] = [state.from, state.to].map((text, i) => (text === '' ? usual[i] : Number(text)));
+    if (from < to && (transform !== 'scale' || from > 0)) return [from, to];
+    session.notice('notice.range', { from: state.from || from, to: state.to || to, lo: usual[0], hi: usual[1] });
+    return usual;
+  }
+
+  /** An end of the range was typed. @param {HTMLInputElement} end */
+  #limit(end) {
+    const text = end.value.trim().replace(',', '.').replace('−', '-');
+    const known = text === '' || /^-?\d{1,4}(\.\d{1,3})?$/.test(text);
+    end.setAttribute('aria-invalid', String(!known));
+    if (known) this.#scene.store.set({ [end.dataset.invEnd ?? '']: text, amount: '' });
   }
 
   update() {
@@ -87,13 +158,39 @@ export class Invariance {
       button.setAttribute('aria-checked', String(on));
       button.tabIndex = on ? 0 : -1;
     }
-    const layers = watched(net.info.layers, state.layer);
-    const key = [trace.milliseconds, session.photo?.id, net.info.name, state.transform, state.class, layers].join();
+    const layers = this.#layers();
+    const range = this.#range();
+    this.#list(layers);
+    for (const [i, end] of this.#ends.entries())
+      if (end !== document.activeElement) {
+        end.value = String(range[i]);
+        end.removeAttribute('aria-invalid');
+      }
+    const { transform, class: of } = state;
+    const key = [trace.milliseconds, session.photo?.id, net.info.name, transform, range, of, layers].join();
     if (key !== this.#key) {
       this.#key = key;
       this.#run(layers);
     }
     this.#draw();
+  }
+
+  /** The layers with what removes them, and those that could be added. @param {string[]} layers */
+  #list(layers) {
+    const all = this.#scene.session.net?.info.layers ?? [];
+    const key = [this.#scene.session.net?.info.name, layers, document.documentElement.lang].join();
+    if (key === this.#listed) return;
+    this.#listed = key;
+    find(this.#root, '[data-inv-layer]').replaceChildren(...further(all, layers));
+    const drop = (/** @type {string} */ layer) =>
+      el(
+        'button',
+        { type: 'button', class: 'link', 'data-inv-drop': layer, 'aria-label': t('cor.drop', { layer }) },
+        '×',
+      );
+    find(this.#root, '[data-inv-chips]').replaceChildren(
+      ...layers.map((layer) => el('span', {}, el('i', {}, layer), ...(layers.length > 1 ? [drop(layer)] : []))),
+    );
   }
 
   /** @param {string[]} layers */
@@ -106,19 +203,25 @@ export class Invariance {
     const { signal } = this.#abort;
     this.#part = undefined;
     this.#error = undefined;
+    this.#phase = 'running';
+    const [from, to] = this.#range();
     const wanted = store.state.class === '' ? undefined : Number(store.state.class);
     const known = wanted !== undefined && wanted < net.info.classes.length ? wanted : undefined;
     try {
       const transform = /** @type {Transform} */ (store.state.transform);
-      for await (const part of trace.invariance({ transform, layers, steps: STEPS, class: known }, { signal })) {
+      const options = { transform, layers, from, to, steps: STEPS, class: known };
+      for await (const part of trace.invariance(options, { signal })) {
+        if (signal.aborted) return;
         this.#part = part;
         this.#draw();
       }
+      this.#phase = 'done';
     } catch (error) {
       if (signal.aborted) return;
       this.#error = error;
-      this.#draw();
+      this.#phase = 'failed';
     }
+    this.#draw();
   }
 
   /** @param {number} amount */
@@ -135,8 +238,10 @@ export class Invariance {
     if (this.#error) status.textContent = this.#error instanceof Error ? this.#error.message : String(this.#error);
     else {
       const done = Math.round((part?.fraction ?? 0) * STEPS);
-      status.textContent = t(part?.done ? 'inv.done' : 'inv.running', { done, n: STEPS });
+      const key = part?.done ? 'done' : this.#phase === 'stopped' ? 'stopped' : 'running';
+      status.textContent = t(`inv.${key}`, { done, n: STEPS });
     }
+    this.#offer();
     this.#save.disabled = !part;
     const width = Math.floor(this.#charts.clientWidth);
     if (!part || width < 100) return void this.#charts.replaceChildren();
@@ -163,6 +268,17 @@ export class Invariance {
       ),
     );
     this.#place();
+  }
+
+  #offer() {
+    const act = this.#phase === 'running' ? 'stop' : this.#phase === 'idle' ? '' : 'again';
+    const acts = find(this.#root, '[data-inv-acts]');
+    const button = /** @type {HTMLElement | null} */ (acts.firstElementChild);
+    if ((button?.dataset.invAct ?? '') === act && acts.lang === document.documentElement.lang) return;
+    acts.lang = document.documentElement.lang;
+    acts.replaceChildren(
+      ...(act ? [el('button', { type: 'button', class: 'link', 'data-inv-act': act }, t(`cor.act.${act}`))] : []),
+    );
   }
 
   /** @param {PointerEvent} event */
