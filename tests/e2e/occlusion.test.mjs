@@ -351,6 +351,8 @@ test('the files hold what is shown, what holds without a square, and the setting
   const p = rows.map((row) => Number(row[head.indexOf('p')]));
   const shown = (/** @type {string} */ what) => page.locator(`[data-panel="p"] ${what}`).innerText();
   assert.equal(Math.min(...p).toFixed(3), Number(await shown('[data-lo]')).toFixed(3));
+  const classes = new Set([notes.class, ...rows.map((row) => row[head.indexOf('top')])]);
+  assert.equal(await page.locator('[data-panel="class"] [data-legend] li').count(), classes.size);
   assert.equal(`whole photo ${Number(notes.p0).toFixed(3)}`, await shown('[data-base]'));
   const settings = { model: 'squeezenet', photo: 'cat', size: '50', stride: '48', grid: 'inside', fill: 'c08040' };
   for (const [key, value] of Object.entries(settings)) assert.equal(notes[key], value, key);

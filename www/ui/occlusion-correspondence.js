@@ -5,7 +5,7 @@ import { rich, t } from '../words.js';
 import { arrowKeys, context2d, el, find } from './dom.js';
 import { table } from './occlusion-delta.js';
 import { Faces, MOST } from './occlusion-faces.js';
-import { compared, further, watched } from './occlusion-invariance.js';
+import { compared, further, watched } from './occlusion-invariance-sets.js';
 
 /** @typedef {import('./occlusion.js').Scene} Scene */
 /** @typedef {import('./occlusion-faces.js').Face} Face */

@@ -3,20 +3,16 @@
 import { number, rich, t } from '../words.js';
 import { chart, indexAt, mark } from './chart.js';
 import { arrowKeys, context2d, el, find } from './dom.js';
+import { Sets } from './occlusion-invariance-sets.js';
 import { short } from './occlusion-look.js';
 import { saveCurves } from './occlusion-save.js';
 
 /** @typedef {import('./occlusion.js').Scene} Scene */
 /** @typedef {import('../types.d.ts').InvariancePart} Part */
 /** @typedef {import('../types.d.ts').Transform} Transform */
-/** @typedef {import('../types.d.ts').LayerInfo} LayerInfo */
 
 /** The amount at which the photo is as it is. @type {Record<Transform, number>} */
 const NEUTRAL = { shift_vertically: 0, shift_horizontally: 0, scale: 1, rotate: 0 };
-/** What is asked for unless the reader says otherwise: as in ZF14 Fig. 5. @type {Record<Transform, [number, number]>} */
-const RANGES = { shift_vertically: [-60, 60], shift_horizontally: [-60, 60], scale: [0.6, 1.8], rotate: [0, 350] };
-/** Kinds of layers that have no features of their own to compare. */
-const NO_FEATURES = ['input', 'softmax', 'dropout', 'flatten'];
 const STEPS = 25;
 /** Pixels of a chart's height, and of what stands above all of them and around each. */
 const TALLEST = 190;
@@ -24,35 +20,11 @@ const SHORTEST = 90;
 const ABOVE = 250;
 const AROUND = 60;
 
-/** The first and the last features, as in the paper, and between them the layer that the reader chose. @param {LayerInfo[]} layers @param {string} chosen */
-export function watched(layers, chosen) {
-  const first = layers.find(({ kind }) => kind === 'relu') ?? layers.find(({ kind }) => kind === 'conv');
-  const by = (/** @type {string} */ name) => layers.find((layer) => layer.name === name);
-  const softmax = layers.some(({ kind }) => kind === 'softmax');
-  const scores = layers.findLast(({ kind }) => kind === 'conv' || kind === 'dense');
-  let last = softmax ? by(scores?.inputs[0] ?? '') : layers.at(-1);
-  while (last?.kind === 'dropout' || last?.kind === 'flatten') last = by(last.inputs[0]);
-  return [...new Set([first?.name, by(chosen)?.name, last?.name])].filter((name) => name !== undefined);
-}
-
-/** The layers of a link that this network has; without any those that the page would choose. @param {string} wanted @param {LayerInfo[]} layers @param {string[]} usual @returns {string[]} */
-export function compared(wanted, layers, usual) {
-  const known = wanted.split(',').filter((name) => layers.some((one) => one.name === name));
-  return known.length ? [...new Set(known)] : usual;
-}
-
-/** The layers that could be compared, too, for a select. @param {LayerInfo[]} all @param {string[]} layers */
-export const further = (all, layers) => [
-  el('option', { value: '' }, t('cor.layer')),
-  ...all
-    .filter(({ name, kind }) => !layers.includes(name) && !NO_FEATURES.includes(kind))
-    .map(({ name }) => el('option', { value: name }, name)),
-];
-
 export class Invariance {
   #scene;
   #root;
   #charts;
+  #sets;
   /** @type {Part | undefined} */ #part;
   /** @type {{ drawing: SVGElement, curve: import('./chart.js').Curve, value: HTMLElement }[]} */ #drawn = [];
   #key = '';
@@ -61,13 +33,13 @@ export class Invariance {
   /** @type {unknown} */ #error;
   #asked = 0;
   /** @type {'idle' | 'running' | 'stopped' | 'done' | 'failed'} */ #phase = 'idle';
-  /** What the chips were made for. */ #listed = '';
 
   /** @param {Scene} scene */
   constructor(scene) {
     this.#scene = scene;
     this.#root = find(scene.root, '[data-inv]');
     this.#charts = find(scene.root, '[data-inv-charts]');
+    this.#sets = new Sets(scene, this.#root);
     const { store } = scene;
     const kinds = find(scene.root, '[data-inv-kinds]');
     arrowKeys(kinds, '[role=radio]');
@@ -75,17 +47,10 @@ export class Invariance {
       const transform = /** @type {HTMLElement} */ (event.target).closest('[data-kind]')?.getAttribute('data-kind');
       if (transform) store.set({ transform, amount: '', from: '', to: '' });
     });
-    const more = /** @type {HTMLSelectElement} */ (find(this.#root, '[data-inv-layer]'));
-    more.addEventListener('change', () => store.set({ layers: [...this.#layers(), more.value].join() }));
-    for (const end of this.#ends) end.addEventListener('change', () => this.#limit(end));
     this.#root.addEventListener('click', (event) => {
-      const target = /** @type {HTMLElement} */ (event.target);
-      const gone = target.closest('[data-inv-drop]')?.getAttribute('data-inv-drop');
-      const left = this.#layers().filter((name) => name !== gone);
-      if (gone) store.set({ layers: left.join() });
-      const act = target.closest('[data-inv-act]')?.getAttribute('data-inv-act');
+      const act = /** @type {HTMLElement} */ (event.target).closest('[data-inv-act]')?.getAttribute('data-inv-act');
       if (act === 'stop') this.#stop();
-      if (act === 'again') this.#run(this.#layers());
+      if (act === 'again') this.#run();
     });
     this.#charts.addEventListener('pointermove', (event) => this.#point(event));
     this.#charts.addEventListener('pointerleave', () => this.#look(-1));
@@ -103,10 +68,6 @@ export class Invariance {
     return /** @type {HTMLButtonElement} */ (find(this.#root, '[data-inv-save]'));
   }
 
-  get #ends() {
-    return /** @type {NodeListOf<HTMLInputElement>} */ (this.#root.querySelectorAll('[data-inv-end]'));
-  }
-
   /** Ends what runs: the tab was left. */
   leave() {
     this.#abort.abort();
@@ -122,32 +83,6 @@ export class Invariance {
     this.#draw();
   }
 
-  #layers() {
-    const { session, store } = this.#scene;
-    const all = session.net?.info.layers ?? [];
-    return compared(store.state.layers, all, watched(all, store.state.layer));
-  }
-
-  /** First and last amount: the reader's, where they make a range. @returns {[number, number]} */
-  #range() {
-    const { session, store } = this.#scene;
-    const { state } = store;
-    const transform = /** @type {Transform} */ (state.transform);
-    const usual = RANGES[transform];
-    const [from, to] = [state.from, state.to].map((text, i) => (text === '' ? usual[i] : Number(text)));
-    if (from < to && (transform !== 'scale' || from > 0)) return [from, to];
-    session.notice('notice.range', { from: state.from || from, to: state.to || to, lo: usual[0], hi: usual[1] });
-    return usual;
-  }
-
-  /** An end of the range was typed. @param {HTMLInputElement} end */
-  #limit(end) {
-    const text = end.value.trim().replace(',', '.').replace('−', '-');
-    const known = text === '' || /^-?\d{1,4}(\.\d{1,3})?$/.test(text);
-    end.setAttribute('aria-invalid', String(!known));
-    if (known) this.#scene.store.set({ [end.dataset.invEnd ?? '']: text, amount: '' });
-  }
-
   update() {
     const { session, store, root } = this.#scene;
     const { state } = store;
@@ -158,43 +93,18 @@ export class Invariance {
       button.setAttribute('aria-checked', String(on));
       button.tabIndex = on ? 0 : -1;
     }
-    const layers = this.#layers();
-    const range = this.#range();
-    this.#list(layers);
-    for (const [i, end] of this.#ends.entries())
-      if (end !== document.activeElement) {
-        end.value = String(range[i]);
-        end.removeAttribute('aria-invalid');
-      }
+    this.#sets.update();
+    const { layers, range } = this.#sets;
     const { transform, class: of } = state;
     const key = [trace.milliseconds, session.photo?.id, net.info.name, transform, range, of, layers].join();
     if (key !== this.#key) {
       this.#key = key;
-      this.#run(layers);
+      this.#run();
     }
     this.#draw();
   }
 
-  /** The layers with what removes them, and those that could be added. @param {string[]} layers */
-  #list(layers) {
-    const all = this.#scene.session.net?.info.layers ?? [];
-    const key = [this.#scene.session.net?.info.name, layers, document.documentElement.lang].join();
-    if (key === this.#listed) return;
-    this.#listed = key;
-    find(this.#root, '[data-inv-layer]').replaceChildren(...further(all, layers));
-    const drop = (/** @type {string} */ layer) =>
-      el(
-        'button',
-        { type: 'button', class: 'link', 'data-inv-drop': layer, 'aria-label': t('cor.drop', { layer }) },
-        '×',
-      );
-    find(this.#root, '[data-inv-chips]').replaceChildren(
-      ...layers.map((layer) => el('span', {}, el('i', {}, layer), ...(layers.length > 1 ? [drop(layer)] : []))),
-    );
-  }
-
-  /** @param {string[]} layers */
-  async #run(layers) {
+  async #run() {
     const { session, store } = this.#scene;
     const { trace, net } = session;
     if (!trace || !net) return;
@@ -204,7 +114,8 @@ export class Invariance {
     this.#part = undefined;
     this.#error = undefined;
     this.#phase = 'running';
-    const [from, to] = this.#range();
+    const { layers, range } = this.#sets;
+    const [from, to] = range;
     const wanted = store.state.class === '' ? undefined : Number(store.state.class);
     const known = wanted !== undefined && wanted < net.info.classes.length ? wanted : undefined;
     try {
