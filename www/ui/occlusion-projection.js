@@ -22,10 +22,11 @@ export class Projected {
   }
 
   async update() {
-    const { findings, session } = this.#scene;
+    const { findings, session, sweep } = this.#scene;
     const { trace, net } = session;
     this.place();
-    if (!findings || !trace || !net) return;
+    // A network that arrived while the other panels were drawn may not have the layer that was watched in the last one.
+    if (!findings || !trace || !net || !sweep.isOf(trace)) return;
     const { layer, map } = findings.watched;
     this.#others(layer, map);
     const key = [trace, layer, map, document.documentElement.lang];
