@@ -33,9 +33,18 @@ export const numeral = (kind) => (kind < KINDS.length ? '' : String(kind + 1));
 
 const TILE = 8;
 
-/** @param {CanvasRenderingContext2D} context @param {number} kind @returns {string | CanvasPattern} */
+/** Each made once: a map is drawn ten times a second while it grows. @type {(string | CanvasPattern)[]} */
+const PAINTS = [];
+
+/** @param {CanvasRenderingContext2D} context @param {number} kind */
 function paint(context, kind) {
-  const { colour, hatch } = KINDS[look(kind)];
+  const place = look(kind);
+  PAINTS[place] ??= make(context, KINDS[place]);
+  return PAINTS[place];
+}
+
+/** @param {CanvasRenderingContext2D} context @param {typeof KINDS[number]} kind @returns {string | CanvasPattern} */
+function make(context, { colour, hatch }) {
   if (!hatch) return colour;
   const tile = context.canvas.ownerDocument.createElement('canvas');
   tile.width = TILE;
@@ -81,16 +90,13 @@ export function labels(context, kinds, { rows, columns, parts, side = 640 }) {
   const cell = Math.max(1, Math.round(side / Math.max(rows, columns)));
   canvas.width = columns * cell;
   canvas.height = rows * cell;
-  /** @type {(string | CanvasPattern)[]} */
-  const paints = [];
   for (let y = 0; y < rows; y += 1) {
     // Neighbours of one class in one stroke.
     for (let x = 0, end = 0; x < columns; x = end) {
       const kind = kinds[y * columns + x];
       for (end = x + 1; end < columns && kinds[y * columns + end] === kind; ) end += 1;
       if (kind < 0) continue;
-      paints[kind] ??= paint(context, kind);
-      context.fillStyle = paints[kind];
+      context.fillStyle = paint(context, kind);
       context.fillRect(x * cell, y * cell, (end - x) * cell, cell);
     }
   }
