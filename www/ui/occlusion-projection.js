@@ -69,7 +69,8 @@ export class Projected {
       );
     } catch (error) {
       this.#drawn = [];
-      session.report(error);
+      // What was asked of a photo or network that has been closed meanwhile is nobody's question any more.
+      if (trace === session.trace) session.report(error);
     }
   }
 
@@ -89,7 +90,7 @@ export class Projected {
       const cells = await strongest(net, layer, map, this.#abort.signal);
       if (this.#top === key) others(place, cells);
     } catch (error) {
-      session.report(error);
+      if (net === session.net) session.report(error);
     }
   }
 
