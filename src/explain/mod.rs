@@ -21,6 +21,24 @@ fn single_classifier(trace: &Trace) -> Option<usize> {
     trace.net().classifier().filter(|&n| trace.shape(n).h * trace.shape(n).w == 1)
 }
 
+/// Why there is no class to follow, in words; `None` where there is one.
+pub fn no_class(trace: &Trace) -> Option<String> {
+    let net = trace.net();
+    let name = &net.spec().name;
+    let s = trace.shape(net.output());
+    match (net.classifier(), s.h * s.w) {
+        (Some(_), 1) => None,
+        (Some(_), _) => Some(format!(
+            "{name}'s softmax stands over {}×{} positions, each with probabilities of its own",
+            s.h, s.w
+        )),
+        (None, 1) => {
+            Some(format!("{name} ends in plain scores: without a softmax they are no probabilities"))
+        }
+        (None, _) => Some(format!("{name} has no classifier: it ends in feature maps")),
+    }
+}
+
 /// The classifier and the class whose probability is followed: the one asked for, else the prediction;
 /// `None` where there is no classifier, or one that is spread over several positions.
 fn class_to_follow(trace: &Trace, asked: Option<usize>) -> Result<Option<(usize, usize)>> {
@@ -28,8 +46,8 @@ fn class_to_follow(trace: &Trace, asked: Option<usize>) -> Result<Option<(usize,
         return match asked {
             None => Ok(None),
             Some(_) => Err(Error::Unsupported(format!(
-                "{} has no classifier for this input, so there is no class to follow",
-                trace.net().spec().name
+                "there is no class to follow: {}",
+                no_class(trace).unwrap_or_default()
             ))),
         };
     };

@@ -1,4 +1,10 @@
 //! Fully connected layer. Push: y = W x + b with x in C,H,W order. Pull: x̂ = Wᵀ y.
+//!
+//! Under a changed input it is computed whole, not as y₀ + W Δx over what changed. Below fc6 an occluder of 50 pixels
+//! reaches 78 % of AlexNet's 6×6 grid on average and 72 % of ZFNet's (484 and more positions, stride 8), and all of fc7
+//! and fc8: of 276 and 352 million multiplications a position the change alone would save 8 and 11, 3 %. And it would
+//! lose more: the positions of a batch share one pass over the weights, which is what a dense layer costs; each with
+//! columns of its own they could not.
 
 use super::{Descent, Layer, Push, Recorded, expect, optional};
 use crate::error::{Error, Result};

@@ -33,7 +33,7 @@ pub struct Options {
     pub class: Option<usize>,
     /// Side of the square in pixels; default: the input's shorter side / 4.5.
     pub size: Option<usize>,
-    /// Pixels between neighbouring positions; default 8.
+    /// Pixels between neighbouring positions, at most the input's shorter side; default 8.
     pub stride: Option<usize>,
     /// Where the square stands.
     pub grid: Grid,
@@ -108,7 +108,9 @@ impl Occlusion {
         let net = trace.net().clone();
         let input = trace.shape(0);
         let side = ((input.h.min(input.w) as f64 / 4.5).round() as usize).max(1);
-        let (size, stride) = (options.size.unwrap_or(side), options.stride.unwrap_or(8));
+        let size = options.size.unwrap_or(side);
+        // A larger step would put the only square beyond the image.
+        let stride = options.stride.unwrap_or(8).min(input.h.min(input.w));
         let (positions, grid) = positions(input, size, stride, options.grid)?;
         let cover = cover(&trace, &options.fill, size)?;
         let outputs = single_classifier(&trace).map(|n| (n, net.inputs(n)[0]));

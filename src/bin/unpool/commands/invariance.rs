@@ -7,7 +7,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 use unpool::explain::invariance::{Curves, Invariance, Options, Transform};
-use unpool::explain::last_features;
+use unpool::explain::{last_features, no_class};
 use unpool::format::npz::{self, Values};
 
 #[derive(clap::Args)]
@@ -52,6 +52,9 @@ enum Name {
 }
 
 pub fn main(args: &Args, json: bool) -> Outcome {
+    if let Some(path) = &args.output {
+        output::possible(path)?;
+    }
     let net = model::load(&args.model)?;
     let given = input::load(&args.input, &net.spec().input)?;
     let trace = Arc::new(run::forward(&net, given.tensor)?);
@@ -77,7 +80,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
         class: args.class,
         fill: None,
     };
-    let mut sweep = Invariance::new(trace, &options)?;
+    let mut sweep = Invariance::new(trace.clone(), &options)?;
     output::watch("invariance", &mut sweep)?;
     let curves = sweep.curves();
     if let Some(path) = &args.output {
@@ -88,7 +91,8 @@ pub fn main(args: &Args, json: bool) -> Outcome {
         let p = curves.class.map(|_| &curves.p);
         output::json(&json!({
             "transform": transform, "amounts": curves.amounts, "layers": names, "distances": curves.distances,
-            "class": curves.class, "p": p, "output": args.output.as_ref().map(|p| p.display().to_string()),
+            "class": curves.class, "no_class": no_class(&trace), "p": p,
+            "output": args.output.as_ref().map(|p| p.display().to_string()),
         }))?;
         return Ok(());
     }
@@ -103,6 +107,9 @@ pub fn main(args: &Args, json: bool) -> Outcome {
             row
         })
         .collect();
+    if let Some(why) = no_class(&trace) {
+        output::text_line(&format!("no class is followed: {why}"))?;
+    }
     let right: Vec<usize> = (0..heading.len()).collect();
     output::text_line(&output::table(&heading, &right, &rows))?;
     Ok(())

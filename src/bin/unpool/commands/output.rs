@@ -108,27 +108,72 @@ impl Drop for Part {
     }
 }
 
-/// Runs a job to its end, with a percentage on stderr if a person is looking.
+/// A line for the person who waits or reads a log; results go to stdout.
+pub fn note(text: &str) {
+    // Nobody listening is no reason to stop working.
+    let _ = writeln!(std::io::stderr(), "note: {text}");
+}
+
+/// Above so many items the time is told before most of it has passed.
+const MANY: usize = 5000;
+
+/// The same as [`watch`] for a job of `n` items that may take long: how long is said first, measured on the first of them.
+pub fn watch_many(what: &str, n: usize, job: &mut dyn Job) -> Result<()> {
+    if n <= MANY {
+        return watch(what, job);
+    }
+    let start = Instant::now();
+    loop {
+        let progress = job.step(Duration::from_millis(50))?;
+        if progress.done {
+            return Ok(());
+        }
+        let spent = start.elapsed();
+        // Long enough to be a measure, or enough of the whole to be one.
+        if spent >= Duration::from_millis(500) || progress.fraction >= 0.02 {
+            let left = left(spent, progress.fraction, progress.fraction);
+            let measured = (progress.fraction * n as f64).round();
+            note(&format!(
+                "{n} positions take about {left} more, measured on the first {measured}; Ctrl-C stops"
+            ));
+            return watch(what, job);
+        }
+    }
+}
+
+/// What the rest beyond `fraction` takes at the pace of `done` in the time spent.
+fn left(spent: Duration, done: f64, fraction: f64) -> String {
+    let seconds = spent.as_secs_f64() * (1.0 - fraction) / done.max(1e-9);
+    if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
+}
+
+/// Runs a job to its end, with a percentage and the seconds left on stderr if a person is looking.
 pub fn watch(what: &str, job: &mut dyn Job) -> Result<()> {
     let mut err = std::io::stderr();
     if !err.is_terminal() {
         return unpool::job::run(job);
     }
     let start = Instant::now();
-    let mut shown = false;
+    let mut shown = 0;
+    // The pace is that since the first step: the job may have been begun before.
+    let mut begun = None;
     let result = loop {
         match job.step(Duration::from_millis(100)) {
             Ok(p) if p.done => break Ok(()),
-            Ok(p) if start.elapsed() > Duration::from_millis(500) => {
-                shown = true;
-                let _ = write!(err, "\r{what}: {:3.0} %", p.fraction * 100.0);
+            Ok(p) => {
+                let (since, before) = *begun.get_or_insert((Instant::now(), p.fraction));
+                if start.elapsed() > Duration::from_millis(500) && p.fraction > before {
+                    let left = left(since.elapsed(), p.fraction - before, p.fraction);
+                    let line = format!("{what}: {:3.0} %, {left} left", p.fraction * 100.0);
+                    let _ = write!(err, "\r{line:shown$}");
+                    shown = shown.max(line.chars().count());
+                }
             }
-            Ok(_) => {}
             Err(e) => break Err(e),
         }
     };
-    if shown {
-        let _ = write!(err, "\r{}\r", " ".repeat(what.chars().count() + 8));
+    if shown > 0 {
+        let _ = write!(err, "\r{}\r", " ".repeat(shown));
     }
     result
 }
