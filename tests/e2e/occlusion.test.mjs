@@ -274,7 +274,7 @@ test('a flat activation says why as well: a larger square where that helps, anot
   );
   await panel.getByRole('button', { name: 'Try a side of 2 px' }).click();
   await eventually(() => assert.equal(hash(page).get('size'), '2'));
-  // A map of the last features that finds nothing in this photo.
+  // A map of the last features that finds nothing in this photo, and a square too small to wake it.
   const silent = await page.evaluate(async () => {
     const { Engine } = await import(new URL('unpool.js', document.baseURI).href);
     const engine = await Engine.start({ threads: 1 });
@@ -285,8 +285,10 @@ test('a flat activation says why as well: a larger square where that helps, anot
     return maps.find((/** @type {{ peak: number }} */ { peak }) => peak === 0)?.map;
   });
   assert.ok(silent !== undefined);
-  await page.goto(`${site.url}${VIEW}&stride=64&layer=fire9/concat&map=${silent}`);
+  await page.goto(`${site.url}${VIEW}&stride=64&size=1&layer=fire9/concat&map=${silent}`);
   await eventually(async () => assert.match(await panel.innerText(), /the map is silent in this photo/), 60_000);
+  await says(page, /^16 positions in/);
+  assert.match(await panel.innerText(), /the map is silent in this photo/);
   assert.equal(await panel.getByRole('button', { name: /Try a side/ }).count(), 0);
 });
 
