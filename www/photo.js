@@ -1,13 +1,14 @@
-/** Where photos come from: a sample, a file, a drop, the clipboard, the camera. Each ends as one upright bitmap of bearable size. */
+/**
+ * Where photos come from: a sample, a file, a drop, the clipboard, the camera. Each ends as one upright bitmap of
+ * bearable size, to be looked at, and with the file that the engine reads for itself: its numbers are the file's own.
+ */
 
-import { HEADER_BYTES, readHeader } from './photo-header.js';
+import { decoding, isComplete, MAX_PIXELS, readHeader } from './photo-header.js';
 
 /** @typedef {{ id: string, file: string, author: string, licence: string, origin: string, width: number, height: number }} Credit */
-/** @typedef {{ id: string, own: boolean, name: string, bitmap: ImageBitmap }} Photo */
+/** @typedef {{ id: string, own: boolean, name: string, bitmap: ImageBitmap, file?: Blob }} Photo without a file, the bitmap is all there is */
 
-/** Decoding takes four bytes a pixel: more than this and a tab of a phone dies without a word. */
-const MOST_PIXELS = 120e6;
-/** Larger photos are reduced while they are decoded; a network looks at 227 pixels of them. */
+/** Larger photos are reduced while they are decoded for the eye. */
 const ENOUGH_PIXELS = 6e6;
 
 /** A photo that cannot be used. `key` and `values` are the sentence in text/, `message` its plain English. */
@@ -35,34 +36,30 @@ export const sampleURL = (credit) => new URL(credit.file, SAMPLES).href;
 export async function fromSample(credit, signal) {
   const answer = await fetch(sampleURL(credit), { signal });
   if (!answer.ok) throw new PhotoError('photo.gone', { name: credit.id });
-  return { id: credit.id, own: false, name: credit.id, bitmap: await decode(await answer.blob(), credit.id) };
+  const file = await answer.blob();
+  return { id: credit.id, own: false, name: credit.id, file, bitmap: await decode(file, credit.id) };
 }
 
-/** @param {Blob} blob @param {string} name @returns {Promise<Photo>} */
-export const fromBlob = async (blob, name) => ({ id: 'own', own: true, name, bitmap: await decode(blob, name) });
+/** @param {Blob} file @param {string} name @returns {Promise<Photo>} */
+export const fromBlob = async (file, name) => ({ id: 'own', own: true, name, file, bitmap: await decode(file, name) });
 
 /**
- * Colour profiles are left alone, so that the numbers are those of the file, as on the command line.
- * @param {Blob} blob
+ * @param {Blob} file
  * @param {string} name for the message
  * @returns {Promise<ImageBitmap>} turned as its EXIF orientation says
  */
-async function decode(blob, name) {
-  if (blob.size === 0) throw new PhotoError('photo.empty', { name });
-  const { format, picture, width, height } = readHeader(await blob.slice(0, HEADER_BYTES).arrayBuffer());
+async function decode(file, name) {
+  if (file.size === 0) throw new PhotoError('photo.empty', { name });
+  const header = await readHeader(file);
+  const { format, picture, width, height } = header;
   if (!picture) throw new PhotoError(format ? 'photo.other' : 'photo.unknown', { name, format });
-  const pixels = width * height;
-  if (pixels > MOST_PIXELS)
-    throw new PhotoError('photo.large', { name, size: `${width}×${height}`, limit: MOST_PIXELS / 1e6 });
-  /** @type {ImageBitmapOptions} */
-  const options = { imageOrientation: 'from-image', colorSpaceConversion: 'none' };
-  if (pixels > ENOUGH_PIXELS)
-    Object.assign(options, {
-      resizeWidth: Math.round(width * Math.sqrt(ENOUGH_PIXELS / pixels)),
-      resizeQuality: 'high',
-    });
+  if (width * height > MAX_PIXELS) {
+    const limit = Math.floor(MAX_PIXELS / 1e6);
+    throw new PhotoError('photo.large', { name, size: `${width}×${height}`, limit });
+  }
+  if (!(await isComplete(file, header))) throw new PhotoError('photo.cut', { name, format });
   try {
-    return await createImageBitmap(blob, options);
+    return await createImageBitmap(file, decoding(header, ENOUGH_PIXELS, ENOUGH_PIXELS));
   } catch {
     throw new PhotoError('photo.broken', { name, format });
   }

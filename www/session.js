@@ -78,8 +78,9 @@ export class Session extends Facts {
         this.#tell();
         return;
       }
+      const { file, bitmap } = this.photo;
       const trace = await this.step('run', [net, this.photo].map(identity).join(), (signal) =>
-        net.run(/** @type {Photo} */ (this.photo).bitmap, { signal }),
+        net.run(file ?? bitmap, { signal }),
       );
       if (this.trace !== trace) this.#useTrace(trace);
       await this.#choose(net, trace);

@@ -49,6 +49,52 @@ const photos = [
 ];
 for (const { what, says, ...file } of photos) test(what, (t) => refused(t, (page) => drop(page, file), says));
 
+/** EXIF that turns a picture by a right angle: the camera was held so that its left is up. */
+const SIDEWAYS = [
+  ...[0xff, 0xe1, 0, 34, ...Buffer.from('Exif\0\0MM\0*'), 0, 0, 0, 8, 0, 1],
+  ...[1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0],
+];
+
+/**
+ * Drops a picture of many shades, as the browser's own encoder writes it, or a part of that file.
+ * @param {Page} page @param {string} type @param {{ size?: [number, number], share?: number, exif?: number[] }} [options]
+ */
+async function dropDrawn(page, type, { size = [320, 240], share = 1, exif = [] } = {}) {
+  await page.evaluate(
+    async ({ type, size: [width, height], share, exif }) => {
+      const canvas = new OffscreenCanvas(width, height);
+      const context = canvas.getContext('2d');
+      if (!context) throw new Error('no canvas');
+      for (let i = 0; i < 300; i += 1) {
+        context.fillStyle = `hsl(${(i * 47) % 360} 70% ${20 + ((i * 31) % 60)}%)`;
+        context.fillRect((i * 0.618 * width) % width, (i * 0.414 * height) % height, width / 9, height / 9);
+      }
+      const file = await canvas.convertToBlob({ type });
+      const parts = [file.slice(0, 2), new Uint8Array(exif), file.slice(2, Math.round(file.size * share))];
+      Object.assign(window, { drawn: new Blob(parts) });
+    },
+    { type, size, share, exif },
+  );
+  await drop(page, { name: `drawn.${type.slice(6)}`, type, made: 'drawn' });
+}
+
+for (const type of ['JPEG', 'PNG', 'WebP'])
+  test(`half of a ${type} is refused as cut short`, (t) =>
+    refused(
+      t,
+      (page) => dropDrawn(page, `image/${type.toLowerCase()}`, { share: 0.5 }),
+      new RegExp(`cut short[^]*${type}[^]*fresh copy`),
+    ));
+
+test('a large panorama that lies on its side is turned and analysed', async (t) => {
+  const page = await visit(t, site);
+  await ready(page);
+  const said = await verdict(page);
+  await dropDrawn(page, 'image/jpeg', { size: [20_000, 2500], exif: SIDEWAYS });
+  await eventually(async () => assert.notEqual(await verdict(page), said), 60_000);
+  assert.ok(await page.getByRole('alert').isHidden());
+});
+
 /** @param {(bytes: Uint8Array) => Uint8Array} [change] @param {Parameters<typeof model>[0]} [options] */
 const weights = (change = (bytes) => bytes, options = {}) => Buffer.from(change(model(options)));
 const models = [

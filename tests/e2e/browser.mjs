@@ -1,5 +1,6 @@
 // One Chromium per test file, and the things every test of the page does.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
 
@@ -105,14 +106,26 @@ export async function eventually(check, milliseconds = 15_000) {
 
 /**
  * Drops a file onto the page as a person would.
- * @param {Page} page @param {{ name: string, type: string, url?: string, bytes?: number[] }} file `url`: a file of the page's own
+ * @param {Page} page
+ * @param {{ name: string, type: string, url?: string, bytes?: number[], made?: string }} file
+ *   `url`: a file of the page's own; `made`: a global of the page that holds a Blob
  */
 export async function drop(page, file) {
-  const dataTransfer = await page.evaluateHandle(async ({ name, type, url, bytes }) => {
-    const content = url ? await (await fetch(url)).arrayBuffer() : new Uint8Array(bytes ?? []);
+  const dataTransfer = await page.evaluateHandle(async ({ name, type, url, bytes, made }) => {
+    const there = made && /** @type {Record<string, any>} */ (/** @type {unknown} */ (window))[made];
+    const content = url ? await (await fetch(url)).arrayBuffer() : there || new Uint8Array(bytes ?? []);
     const transfer = new DataTransfer();
     transfer.items.add(new File([content], name, { type }));
     return transfer;
   }, file);
   for (const type of ['dragenter', 'dragover', 'drop']) await page.dispatchEvent('main', type, { dataTransfer });
+}
+
+/** Saves what is shown, and tells where it lies. @param {Page} page @param {string} kind `PNG`, `NPY`, `CSV` @param {string} folder @returns {Promise<string>} */
+export async function saved(page, kind, folder) {
+  const coming = page.waitForEvent('download');
+  await page.getByRole('button', { name: kind, exact: true }).first().click();
+  const path = join(folder, (await coming).suggestedFilename());
+  await (await coming).saveAs(path);
+  return path;
 }

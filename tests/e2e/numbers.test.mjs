@@ -1,44 +1,16 @@
 // The page and the command line are one engine: the same photo gives the same numbers.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { ready, useBrowser, visit } from './browser.mjs';
+import { drop, eventually, ready, saved, unit, useBrowser, verdict, visit } from './browser.mjs';
+import { apart, folderOf, npy, unpool } from './native.mjs';
 import { host } from './server.mjs';
 
 useBrowser();
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-/** @param {string[]} line */
-const unpool = (...line) =>
-  JSON.parse(execFileSync(join(root, 'target/release/unpool'), [...line, '--json'], { cwd: root, encoding: 'utf8' }));
-
-/** A float32 array of NumPy's. @param {Buffer} bytes */
-function npy(bytes) {
-  const start = 10 + bytes.readUInt16LE(8);
-  const header = bytes.toString('latin1', 10, start);
-  assert.match(header, /'descr': '<f4'.*'fortran_order': False/);
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length));
-}
-
-/** Largest difference, in units of the largest value. @param {ArrayLike<number>} ours @param {ArrayLike<number>} theirs */
-function apart(ours, theirs) {
-  assert.equal(ours.length, theirs.length);
-  let [difference, peak] = [0, 0];
-  for (let i = 0; i < ours.length; i += 1) {
-    difference = Math.max(difference, Math.abs(ours[i] - theirs[i]));
-    peak = Math.max(peak, Math.abs(theirs[i]));
-  }
-  assert.ok(peak > 0, 'nothing but zeros');
-  return difference / peak;
-}
-
 test('page and command line agree to 1e-5 on one photo', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'unpool-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const site = await host({ isolated: true });
   t.after(() => site.stop());
   const page = await visit(t, site);
@@ -86,9 +58,42 @@ test('page and command line agree to 1e-5 on one photo', async (t) => {
   assert.deepEqual(web.at, facts.at);
   const errors = {
     prediction: apart(p(web.top), p(top)),
-    activation: apart(web.activation, npy(readFileSync(y))),
-    projection: apart(web.projection, npy(readFileSync(g))),
+    activation: apart(web.activation, npy(y)),
+    projection: apart(web.projection, npy(g)),
   };
   t.diagnostic(`largest differences: ${JSON.stringify(errors)}`);
   for (const [what, error] of Object.entries(errors)) assert.ok(error <= 1e-5, `${what}: ${error}`);
+});
+
+test('the page’s own path gives the numbers of the command line, for a photo of 10 megapixels', async (t) => {
+  const folder = folderOf(t);
+  const site = await host({ isolated: true });
+  t.after(() => site.stop());
+  const page = await visit(t, site, { hash: '#photo=cat&layer=fire5/concat&map=17' });
+  await ready(page);
+  const [before, chosen] = [await verdict(page), await unit(page)];
+  const bytes = await page.evaluate(async () => {
+    const bitmap = await createImageBitmap(await (await fetch('samples/coffee.webp')).blob());
+    const canvas = new OffscreenCanvas(3900, 2600);
+    canvas.getContext('2d')?.drawImage(bitmap, 0, 0, 3900, 2600);
+    const file = await canvas.convertToBlob({ type: 'image/png' });
+    const text = await new Promise((done) => {
+      const reader = new FileReader();
+      reader.onload = () => done(String(reader.result));
+      reader.readAsDataURL(file);
+    });
+    Object.assign(window, { photo: file });
+    return text.slice(text.indexOf(',') + 1);
+  });
+  const photo = join(folder, 'photo.png');
+  writeFileSync(photo, Buffer.from(bytes, 'base64'));
+  await drop(page, { name: 'photo.png', type: 'image/png', made: 'photo' });
+  await eventually(async () => assert.notEqual(await verdict(page), before), 60_000);
+  await eventually(async () => assert.notEqual(await unit(page), chosen), 60_000);
+  const g = join(folder, 'g.npy');
+  const facts = unpool('project', 'squeezenet', photo, '--layer', 'fire5/concat', '--map', '17', '--output', g);
+  await eventually(async () => assert.match(await unit(page), new RegExp(`row ${facts.at[0]}.*column ${facts.at[1]}`)));
+  const error = apart(npy(await saved(page, 'NPY', folder)), npy(g));
+  t.diagnostic(`largest difference: ${error}`);
+  assert.ok(error <= 1e-5, String(error));
 });

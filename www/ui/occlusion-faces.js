@@ -79,7 +79,7 @@ export class Faces {
     this.#net = net;
     for (const face of this.all) {
       if (signal.aborted) return;
-      if (!face.trace) face.trace = await net.run(face.photo.bitmap, { signal });
+      if (!face.trace) face.trace = await net.run(face.photo.file ?? face.photo.bitmap, { signal });
     }
   }
 
