@@ -95,6 +95,14 @@ function connectPhotos() {
   addEventListener('paste', (event) => openPhoto(fileOf(event.clipboardData)));
 }
 
+/** Whoever has the page in a frame hears what happens in it: embed.js makes events of this. */
+if (parent !== window)
+  for (const type of ['unpool:ready', 'unpool:select', 'unpool:error'])
+    document.addEventListener(type, (event) => {
+      const { detail } = /** @type {CustomEvent} */ (event);
+      parent.postMessage({ type, detail }, '*');
+    });
+
 /** @type {Record<string, () => void>} */
 const actions = {
   file: () => find(document, '[data-photo-file]').click(),

@@ -1161,3 +1161,28 @@ export interface FilterComparison {
   remedied: boolean;
   verdict: string;
 }
+
+/** What comes out of an embedded page, as events of its `<unpool-viewer>`; the page itself raises them on its document. */
+export interface UnpoolEvents {
+  /** The first photo is analysed. */
+  'unpool:ready': CustomEvent<null>;
+  /** A unit is shown. `value`: its activation, the strongest one's where there are several. */
+  'unpool:select': CustomEvent<{ layer: string; map: number; at: [number, number]; value: number }>;
+  'unpool:error': CustomEvent<{ kind: string; message: string }>;
+}
+
+/**
+ * `<unpool-viewer>` of `embed.js`: the page in a frame. Attributes `model photo view layer map at rule lang theme` are
+ * the keys of the page's address, and changing one changes what is shown; `title` names the frame to those who hear it.
+ */
+export interface UnpoolViewer extends HTMLElement {
+  /** The address of what the attributes say. */
+  readonly url: string;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'unpool-viewer': UnpoolViewer;
+  }
+  interface HTMLElementEventMap extends UnpoolEvents {}
+}

@@ -24,10 +24,10 @@ const types = {
 /**
  * @typedef {{ url: string, hits: string[], down: boolean, stop: () => Promise<void> }} Host
  *   `hits`: the paths asked for so far; `down`: set to true, every connection is cut.
- * @param {{ isolated?: boolean, base?: string, folder?: string }} [options]
+ * @param {{ isolated?: boolean, base?: string, folder?: string, cors?: boolean }} [options] `cors`: other origins may use its scripts
  * @returns {Promise<Host>}
  */
-export async function host({ isolated = false, base = '/', folder = dist } = {}) {
+export async function host({ isolated = false, base = '/', folder = dist, cors = false } = {}) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     if (self.down) return void request.socket.destroy();
@@ -36,6 +36,7 @@ export async function host({ isolated = false, base = '/', folder = dist } = {})
       response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
       response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
     }
+    if (cors) response.setHeader('Access-Control-Allow-Origin', '*');
     const inside = pathname.startsWith(base) ? decodeURIComponent(pathname.slice(base.length)) : '..';
     const path = join(folder, normalize(`/${inside || 'index.html'}`));
     const found = pathname.startsWith(base) ? await stat(path).catch(() => null) : null;
