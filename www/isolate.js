@@ -22,8 +22,8 @@ export async function isolate() {
     const registration = await workers.register(new URL('./isolation-sw.js', import.meta.url), {
       updateViaCache: 'none',
     });
-    // Where service workers are blocked from outside, there may be no registration.
-    setTimeout(() => registration?.active?.postMessage('keep'), KEEP_AFTER);
+    // On a first visit it may take longer to start than that; where service workers are blocked from outside, it never does.
+    setTimeout(async () => (await workers.ready).active?.postMessage('keep'), KEEP_AFTER);
     if (crossOriginIsolated) {
       sessionStorage.removeItem(GUARD);
       return 'isolated';

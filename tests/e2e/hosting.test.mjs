@@ -1,7 +1,8 @@
 // Any static host: with headers or without, at a root or under a path, online or not.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { ready, useBrowser, verdict, visit } from './browser.mjs';
+import { eventually, ready, useBrowser, verdict, visit } from './browser.mjs';
 import { host } from './server.mjs';
 
 useBrowser();
@@ -56,20 +57,43 @@ test('under a sub-path', async (t) => {
   );
 });
 
-for (const isolated of [false, true])
-  test(`offline after the first load, ${isolated ? 'with' : 'without'} headers`, async (t) => {
-    const site = await stand(t, { isolated });
+/** What the service worker of this build keeps. @type {string[]} */
+const FILES = JSON.parse(
+  /FILES = (\[.*?\]);/.exec(readFileSync(new URL('../../dist/isolation-sw.js', import.meta.url), 'utf8'))?.[1] ?? '[]',
+);
+
+for (const { what, ...options } of [
+  { what: 'with headers', isolated: true },
+  { what: 'without headers', isolated: false },
+  { what: 'without headers, under a sub-path', isolated: false, base: '/course/week-3/unpool/' },
+])
+  test(`offline after one visit, ${what}`, async (t) => {
+    const site = await stand(t, options);
     const page = await visit(t, site, {
       serviceWorkers: 'allow',
       expect: /ERR_(EMPTY_RESPONSE|CONNECTION|FAILED|INTERNET)/,
     });
+    // Of the page's own accord it is loaded once more where only the service worker can isolate it.
+    await page.waitForFunction(() => globalThis.crossOriginIsolated, undefined, { timeout: 60_000 });
     await ready(page);
-    // The worker may still be storing what the page has just used.
-    await page.evaluate(() => navigator.serviceWorker.ready);
-    await page.reload();
-    await ready(page);
+    const scope = await page.evaluate(async () => (await navigator.serviceWorker.ready).scope);
+    assert.equal(scope, site.url);
+    assert.ok(FILES.length > 100, `${FILES.length} files`);
+    await eventually(async () => {
+      const missing = await page.evaluate(async (files) => {
+        const kept = new Set();
+        for (const name of await caches.keys())
+          for (const { url } of await (await caches.open(name)).keys()) kept.add(url);
+        return files.filter((file) => !kept.has(new URL(file, document.baseURI).href));
+      }, FILES);
+      assert.deepEqual(missing, []);
+    }, 120_000);
     site.down = true;
     await page.reload();
     await ready(page);
     assert.match(await verdict(page), /\w/);
+    assert.match(await engine(page), /[2-9]\d* threads/);
+    // What the visit had not opened is there too.
+    await page.getByRole('link', { name: 'Occlusion' }).click();
+    await page.getByRole('heading', { name: 'The square' }).waitFor({ timeout: 60_000 });
   });

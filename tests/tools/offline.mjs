@@ -19,7 +19,7 @@ for (const path of files) hash.update(path).update(readFileSync(join(root, path)
 // Large models, galleries and their photos, and what only the Sparse view takes, are kept once they have been used; the model that the page opens with always is.
 const kept = files.filter(
   (path) =>
-    !/\.(d\.ts|md)$|^(pool|trained|data)\/|^wasm\/lab-|^dictionary\./.test(path) &&
+    !/\.d\.ts$|^(pool|trained|data)\/|^wasm\/lab-|^dictionary\./.test(path) &&
     (!path.startsWith('models/') || /^models\/squeezenet\./.test(path)),
 );
 
