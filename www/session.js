@@ -17,6 +17,9 @@ import { firstChoice, stageOf, stages } from './stages.js';
 /** @typedef {{ done: number, total: number, since: number }} Progress */
 /** @typedef {{ key: string, values: Record<string, string | number>, kind: string }} Problem */
 
+/** The notice about weights that are no numbers. */
+const BROKEN = 'import.broken';
+
 export class Session extends Facts {
   /** @type {import('./unpool.js').Engine | undefined} */ engine;
   /** @type {Photo | undefined} */ photo;
@@ -171,10 +174,17 @@ export class Session extends Facts {
   #useNet(net) {
     this.net?.close();
     this.net = net;
+    this.notices = this.notices.filter(({ key }) => key !== BROKEN);
+    this.judge(net);
     this.stages = stages(net.info.layers);
     this.trace = undefined;
     this.choice = undefined;
     this.#tell();
+  }
+
+  /** Says so where weights are no numbers: whatever a network shows then may mean nothing. @param {Net} net */
+  judge({ info: { broken, title, name } }) {
+    if (broken) this.notice(BROKEN, { n: broken, model: title || name });
   }
 
   /** @param {Trace} trace */
@@ -251,7 +261,7 @@ export class Session extends Facts {
     // What was dismissed is not said anew of the same state.
     const heard = this.#heard.state === this.store.state ? this.#heard.notices : [];
     if ([...this.notices, ...heard].some((one) => one.key === key && JSON.stringify(one.values) === same)) return;
-    this.notices.push({ key, values, kind: 'notice' });
+    this.notices = [...this.notices, { key, values, kind: 'notice' }];
     this.#tell();
   }
 

@@ -44,14 +44,6 @@ fn what_is_no_model_is_refused() {
     let Kind::MaxPool { window, .. } = &mut large.spec.layers[2].kind else { panic!("pool1 moved") };
     window.kernel = [40, 40];
     case(&model::write(&large), &["bad.safetensors", "pool1"]);
-    let mut nan = tiny(true);
-    let Values::F32(values) = &mut nan.weights.get_mut("conv2.weight").unwrap().values else {
-        panic!("not f32")
-    };
-    values[17] = f32::NAN;
-    // Weights that are no numbers are loaded, and reported.
-    bench.write("bad.safetensors", &model::write(&nan));
-    assert_eq!(bench.json("info bad.safetensors")["broken"], 1);
     // A photo, a folder and nothing at all.
     bench.write("photo.png", &bench.data("quarters.png"));
     bench.fails("info photo.png", &["photo.png"]);
@@ -187,4 +179,39 @@ fn an_imported_network_is_compared_with_its_own_test_data() {
     let said = bench.text(&format!("{line} --test-data other"));
     assert!(said.contains("not compared: input_0.pb"), "{said}");
     bench.fails(&format!("{line} --test-data models"), &["models holds no output_0.pb"]);
+}
+
+/// The training of somebody's network may have diverged: it can be looked at, and every command says so.
+#[test]
+fn weights_that_are_no_numbers_are_loaded_and_reported() {
+    let bench = Bench::new();
+    bench.save("x.npy", &[3, 16, 16], &noise(768, 1));
+    let broken = |weight: &str| {
+        let mut nan = tiny(true);
+        let Values::F32(values) = &mut nan.weights.get_mut(weight).unwrap().values else { panic!("not f32") };
+        values[0] = f32::NAN;
+        bench.write("nan.safetensors", &model::write(&nan));
+    };
+    // A ReLU takes NaN as 0: the prediction is a number, and means nothing.
+    broken("conv1.weight");
+    assert_eq!(bench.json("info nan.safetensors")["broken"], 1);
+    for line in [
+        "run nan.safetensors x.npy --output y.npy",
+        "project nan.safetensors x.npy --layer conv1 --map 0 --output g.npy",
+        "occlude nan.safetensors x.npy --layer conv1 --output o.npz",
+        "classify nan.safetensors x.npy",
+        "invariance nan.safetensors x.npy --transform rotate --steps 2",
+        "correspondence nan.safetensors x.npy:0,0,4,4 x.npy:8,8,12,12",
+        "filters nan.safetensors",
+    ] {
+        let out = bench.output(&format!("{line} --json"));
+        let err = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(0), "{line}: {err}");
+        assert!(err.starts_with("warning: 1 weight is NaN or infinite in tiny: "), "{line}: {err:?}");
+        assert_eq!(err.trim_end().lines().count(), 1, "{line}: {err:?}");
+        serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap();
+    }
+    // Behind the last ReLU there is no prediction, and a failure still says one line.
+    broken("conv2.weight");
+    bench.fails("classify nan.safetensors x.npy", &["no number", "1 of its weights is NaN"]);
 }

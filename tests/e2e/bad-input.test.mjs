@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { drop, eventually, ready, unit, useBrowser, verdict, visit } from './browser.mjs';
-import { model } from './model.mjs';
+import { model, spec } from './model.mjs';
 import { host } from './server.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
@@ -113,6 +113,41 @@ for (const { what, buffer } of models)
         .setInputFiles({ name: 'mine.safetensors', mimeType: 'application/octet-stream', buffer }),
     ),
   );
+
+const own = (/** @type {Parameters<typeof weights>[1]} */ options) => ({
+  name: 'mine.safetensors',
+  mimeType: 'application/octet-stream',
+  buffer: weights(undefined, options),
+});
+const blind = { ...spec, layers: spec.layers.slice(0, 5), classes: [] };
+const nan = (/** @type {number[]} */ ...places) => ({
+  fill: (/** @type {number} */ value, /** @type {number} */ i) => (places.includes(i) ? Number.NaN : value),
+});
+
+// They may come from a training that diverged, and somebody wants to see where.
+for (const { what, options, says } of [
+  { what: 'with a classifier', options: nan(5), says: /1 weight of Tiny is NaN/ },
+  {
+    what: 'without one',
+    options: { ...nan(5, 6), spec: blind, shapes: { 'fc.weight': [], 'fc.bias': [] } },
+    says: /2 weights of Tiny are NaN/,
+  },
+])
+  test(`a network of our own format ${what} whose weights are NaN is shown, and the page says so`, async (t) => {
+    const page = await visit(t, site);
+    await ready(page);
+    await page.getByLabel('Model file', { exact: true }).setInputFiles(own(options));
+    const alert = page.getByRole('alert').filter({ hasText: says });
+    await alert.waitFor({ timeout: 60_000 });
+    await page
+      .locator('[data-unit-id]')
+      .filter({ hasText: /conv|relu|pool/ })
+      .waitFor();
+    // What it says belongs to that network.
+    await page.getByLabel('Model', { exact: true }).selectOption('squeezenet');
+    await alert.waitFor({ state: 'hidden', timeout: 60_000 });
+    await eventually(async () => assert.match(await verdict(page), /cat|tabby|lynx/i), 60_000);
+  });
 
 // Odd, but pictures.
 for (const [what, side, alpha] of /** @type {[string, number, number][]} */ ([

@@ -150,6 +150,7 @@ export class Against {
             : modelURL(against);
       const net = await engine.load(source, { onprogress, signal: abort.signal });
       if (!current()) return net.close();
+      session.judge(net);
       const study = new Study(net, this.#scene.lab);
       await study.open();
       await study.diagnose(this.#scene.rules());

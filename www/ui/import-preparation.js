@@ -16,7 +16,7 @@ export function watchPreparation(session, change) {
     const id = session.good.model;
     box.hidden = !id.includes('~') || !session.net;
     if (box.hidden || !session.net) return;
-    const { input, broken } = session.net.info;
+    const { input, broken, title, name } = session.net.info;
     const key = `${id} ${JSON.stringify(input)} ${document.documentElement.lang}`;
     if (box.dataset.for === key) return;
     box.dataset.for = key;
@@ -49,7 +49,7 @@ export function watchPreparation(session, change) {
       ),
       el('p', { class: 'words' }, el('span', { class: 'sub' }, t('import.try')), ...buttons),
       about,
-      ...(broken ? [el('p', { class: 'say is-wrong' }, t('import.broken', { n: broken }))] : []),
+      ...(broken ? [el('p', { class: 'say is-wrong' }, t('import.broken', { n: broken, model: title || name }))] : []),
     );
   };
   session.addEventListener('change', update);

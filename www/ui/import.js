@@ -220,7 +220,8 @@ async function selfTest(session, id, line) {
     line.textContent = t('import.test.none', { layer: last?.name ?? '' });
     return;
   }
-  if (net.info.broken) line.textContent = t('import.broken', { n: net.info.broken });
+  if (net.info.broken)
+    line.textContent = t('import.broken', { n: net.info.broken, model: net.info.title || net.info.name });
   const top = await trace.top(5).catch((error) => {
     if (!net.info.broken) throw error;
     return undefined;

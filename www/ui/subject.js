@@ -50,9 +50,7 @@ export class Subject {
     this.#once('photo', [trace, photo], () => this.#draw());
     this.#once('frame', [choice, state.seed, lang], () => this.#frame());
     this.#once('answer', [trace, lang], () => this.#answer());
-    this.#once('alert', [problem, notices.length, lang], () =>
-      showAlert(find(this.#scene.root, '[data-alert]'), session),
-    );
+    this.#once('alert', [problem, notices, lang], () => showAlert(find(this.#scene.root, '[data-alert]'), session));
     this.#once('progress', [session.busy, session.progress, session.phase, lang], () => this.#progress());
     find(this.#scene.root, '[data-intro-own]').hidden = state.photo !== 'own';
   }

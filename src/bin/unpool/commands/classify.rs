@@ -19,6 +19,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     let given = input::load(&args.input, &net.spec().input)?;
     let trace = run::forward(&net, given.tensor)?;
     let top = trace.top(args.top as usize)?;
+    model::warn(&net);
     if json {
         output::json(&top)?;
     } else {

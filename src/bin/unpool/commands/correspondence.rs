@@ -65,6 +65,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     let options = Options { nodes: nodes.clone(), fill: None, draws: args.random as usize, seed: args.seed };
     let mut job = Correspondence::new(images, &options)?;
     output::watch("correspondence", &mut job)?;
+    model::warn(&net);
     let (same, control) = (job.same().expect("the job has run to its end"), job.control());
     if json {
         let layers: Vec<_> = nodes

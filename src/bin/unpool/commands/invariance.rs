@@ -86,6 +86,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     if let Some(path) = &args.output {
         output::file(path, &arrays(curves)?)?;
     }
+    model::warn(&net);
     let names: Vec<&str> = nodes.iter().map(|&n| net.name(n)).collect();
     if json {
         let p = curves.class.map(|_| &curves.p);

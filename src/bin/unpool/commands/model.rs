@@ -22,6 +22,18 @@ pub fn load(args: &ModelArgs) -> Result<Arc<Net>> {
     Ok(Arc::new(net.map_err(|e| e.at(&place))?))
 }
 
+/// Says on stderr that weights are no numbers, if so. For when the work is done and written: what fails says one line.
+pub fn warn(net: &Net) {
+    let (n, name) = (net.broken(), &net.spec().name);
+    if n > 0 {
+        let (weights, them) = if n == 1 { ("weight is", "it") } else { ("weights are", "them") };
+        eprintln!(
+            "warning: {n} {weights} NaN or infinite in {name}: the file is damaged or its training diverged; \
+             what depends on {them} means nothing"
+        );
+    }
+}
+
 /// The file a MODEL argument means.
 fn find(model: &str) -> Result<PathBuf> {
     let path = Path::new(model);

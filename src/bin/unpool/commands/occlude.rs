@@ -109,6 +109,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
         output::file(path, &arrays(s)?)?;
     }
     let names: Vec<String> = (0..s.watched.len()).map(array_name).collect();
+    model::warn(&net);
     let w = &s.watched[0];
     let why = no_class(&trace);
     let label = s.class.map(|c| net.spec().classes.get(c).cloned().unwrap_or_else(|| c.to_string()));

@@ -101,6 +101,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
         Some(path) => output::file(path, &npy::write(&given.shape(p.pixels.shape()), p.pixels.data())?)?,
         None => {}
     }
+    model::warn(&net);
     let r = p.receptive_field;
     if json {
         let mut document = json!({

@@ -36,6 +36,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     if let Some(path) = &args.output {
         output::file(path, &unpool::format::npy::write(&shape, values)?)?;
     }
+    model::warn(&net);
     let min = values.iter().copied().fold(f32::INFINITY, f32::min);
     let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let layer = net.name(node);

@@ -70,6 +70,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     if let Some(path) = &args.output {
         output::file(path, &unpool::image::encode_png(&sheet::draw(survey.net(), &diagnosis)?)?)?;
     }
+    model::warn(survey.net());
     if json {
         let mut all = serde_json::to_value(&diagnosis)
             .map_err(|e| Error::Unsupported(format!("the result has no JSON form: {e}")))?;

@@ -69,7 +69,7 @@ type Skipped = (String, String);
 
 pub fn main(args: &Args, json: bool) -> Outcome {
     let net = model::load(&args.model)?;
-    let search = Search::new(net, &args.layers, args.top, args.windows)?;
+    let search = Search::new(net.clone(), &args.layers, args.top, args.windows)?;
     let Shard { index, of } = args.shard;
     let all = files::list(&args.folders)?;
     let files: Vec<File> = all.into_iter().skip(index - 1).step_by(of).collect();
@@ -100,6 +100,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
     settle(&mut gallery);
     write(&args.output, &gallery)?;
     unfinished.done()?;
+    model::warn(&net);
     report(args, json, &gallery, &skipped, start.elapsed().as_secs_f64(), files.len() - resumed)
 }
 

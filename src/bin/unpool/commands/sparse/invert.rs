@@ -98,6 +98,7 @@ pub fn main(args: &Args, json: bool) -> Outcome {
         let z = last.z();
         output::file(path, &unpool::format::npy::write(&given.shape(z.shape()), z.data())?)?;
     }
+    model::warn(&net);
     if json {
         let mut document = describe(last);
         document["stages"] = recovered.iter().map(describe).collect();
