@@ -7,6 +7,7 @@
  * @property {number} width as stored, before any EXIF rotation; 0 where the header does not say
  * @property {number} height
  * @property {boolean} sideways whether EXIF lays the picture on its side: upright, its width is this height
+ * @property {'' | 'moves' | 'print'} odd an animation, of which the first frame is taken; inks for print, which become RGB
  * @property {number} scan where the end mark may stand: before it lie thumbnails, which have one of their own
  */
 
@@ -62,7 +63,10 @@ function jpeg(view, header) {
   let exif = 0;
   for (let at = 2; view.getUint8(at) === 0xff; ) {
     const marker = view.getUint8(at + 1);
-    if (isFrame(marker)) [header.width, header.height] = [view.getUint16(at + 7), view.getUint16(at + 5)];
+    if (isFrame(marker)) {
+      [header.width, header.height] = [view.getUint16(at + 7), view.getUint16(at + 5)];
+      if (view.getUint8(at + 9) === 4) header.odd = 'print';
+    }
     if (marker === 0xe1) exif ||= at + 4;
     at += marker === 0xff ? 1 : 2 + view.getUint16(at + 2);
     header.scan = at;
@@ -71,6 +75,9 @@ function jpeg(view, header) {
   // Last, for a list that points nowhere ends the reading.
   header.sideways = exif > 0 && orientation(view, exif) > 4;
 }
+
+/** What a format says where it moves, early in the file; a WebP has a bit for it. @type {Record<string, string>} */
+const MOVES = { PNG: 'acTL', GIF: 'NETSCAPE2.0' };
 
 /** @param {DataView} view @param {string} kind @returns {[number, number]} */
 function webpSize(view, kind) {
@@ -90,10 +97,12 @@ const PIECE = 64 * 1024;
 export async function readHeader(file) {
   const bytes = await file.slice(0, HEADER_BYTES).arrayBuffer();
   const view = new DataView(bytes);
-  const text = String.fromCharCode(...new Uint8Array(bytes, 0, Math.min(512, bytes.byteLength)));
+  const text = String.fromCharCode(...new Uint8Array(bytes, 0, Math.min(1024, bytes.byteLength)));
   const [format, picture] = SIGNATURES.find(([, , pattern]) => begins(text, pattern)) ?? ['', false];
   /** @type {Header} */
-  const header = { format, picture, width: 0, height: 0, sideways: false, scan: 13 };
+  const header = { format, picture, width: 0, height: 0, sideways: false, odd: '', scan: 13 };
+  const sign = MOVES[format];
+  if (sign ? text.includes(sign) : text.startsWith('WEBPVP8X', 8) && text.charCodeAt(20) & 2) header.odd = 'moves';
   try {
     if (format === 'JPEG') jpeg(view, header);
     let sides;

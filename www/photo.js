@@ -6,7 +6,7 @@
 import { decoding, isComplete, MAX_PIXELS, readHeader } from './photo-header.js';
 
 /** @typedef {{ id: string, file: string, author: string, licence: string, origin: string, width: number, height: number }} Credit */
-/** @typedef {{ id: string, own: boolean, name: string, bitmap: ImageBitmap, file?: Blob }} Photo without a file, the bitmap is all there is */
+/** @typedef {{ id: string, own: boolean, name: string, bitmap: ImageBitmap, file?: Blob, odd?: string }} Photo without a file, the bitmap is all there is; `odd` as its header says */
 
 /** Larger photos are reduced while they are decoded for the eye. */
 const ENOUGH_PIXELS = 6e6;
@@ -37,21 +37,21 @@ export async function fromSample(credit, signal) {
   const answer = await fetch(sampleURL(credit), { signal });
   if (!answer.ok) throw new PhotoError('photo.gone', { name: credit.id });
   const file = await answer.blob();
-  return { id: credit.id, own: false, name: credit.id, file, bitmap: await decode(file, credit.id) };
+  return { id: credit.id, own: false, name: credit.id, file, ...(await decode(file, credit.id)) };
 }
 
 /** @param {Blob} file @param {string} name @returns {Promise<Photo>} */
-export const fromBlob = async (file, name) => ({ id: 'own', own: true, name, file, bitmap: await decode(file, name) });
+export const fromBlob = async (file, name) => ({ id: 'own', own: true, name, file, ...(await decode(file, name)) });
 
 /**
  * @param {Blob} file
  * @param {string} name for the message
- * @returns {Promise<ImageBitmap>} turned as its EXIF orientation says
+ * @returns {Promise<{ bitmap: ImageBitmap, odd: string }>} turned as its EXIF orientation says
  */
 async function decode(file, name) {
   if (file.size === 0) throw new PhotoError('photo.empty', { name });
   const header = await readHeader(file);
-  const { format, picture, width, height } = header;
+  const { format, picture, width, height, odd } = header;
   if (!picture) throw new PhotoError(format ? 'photo.other' : 'photo.unknown', { name, format });
   if (width * height > MAX_PIXELS) {
     const limit = Math.floor(MAX_PIXELS / 1e6);
@@ -59,7 +59,7 @@ async function decode(file, name) {
   }
   if (!(await isComplete(file, header))) throw new PhotoError('photo.cut', { name, format });
   try {
-    return await createImageBitmap(file, decoding(header, ENOUGH_PIXELS, ENOUGH_PIXELS));
+    return { bitmap: await createImageBitmap(file, decoding(header, ENOUGH_PIXELS, ENOUGH_PIXELS)), odd };
   } catch {
     throw new PhotoError('photo.broken', { name, format });
   }

@@ -235,7 +235,9 @@ export class Session extends Facts {
   async openPhoto(file, name) {
     this.#begin('photo');
     try {
-      this.usePhoto(await fromBlob(file, name));
+      const photo = await fromBlob(file, name);
+      this.usePhoto(photo);
+      if (photo.odd) this.notice(`photo.${photo.odd}`, { name });
     } catch (error) {
       this.report(error);
     } finally {
@@ -246,6 +248,8 @@ export class Session extends Facts {
   /** @param {Photo} photo of the visitor's own */
   usePhoto(photo) {
     this.#own = photo;
+    // What was said of the last one.
+    this.notices = this.notices.filter(({ key }) => !key.startsWith('photo.'));
     this.store.set({ photo: 'own', at: '' });
     this.update();
   }

@@ -219,6 +219,7 @@ export interface CorrespondencePart {
   done: boolean;
 }
 
+/** Of a picture's file: an animation's first frame, CMYK as RGB, transparency over white; turned as its EXIF says. */
 export type Source = ImageData | ImageBitmap | Blob | Tensor;
 
 export interface LoadOptions {

@@ -1,5 +1,6 @@
 // The JavaScript module as a script of somebody else's uses it: no page, only dist/unpool.js.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { useBrowser } from './browser.mjs';
 import { model, spec } from './model.mjs';
@@ -219,6 +220,36 @@ test('photos: Blob, ImageBitmap and ImageData give the same numbers', async (t) 
     };
   });
   assert.deepEqual(out, { usable: 90 * 60 * 4, photo: [32, 32], blue: out.first, first: out.first, same: true });
+});
+
+test('one pixel, an animation and the inks of print are taken in, each as what it is', async (t) => {
+  const page = await open(t);
+  const names = ['quarters.png', 'animated.png', 'animated.webp', 'cmyk.jpg'];
+  const files = names.map((name) => [...readFileSync(new URL(`../cli/data/${name}`, import.meta.url))]);
+  const out = await page.evaluate(async (files) => {
+    const { Engine } = /** @type {Prepared} */ (/** @type {unknown} */ (window));
+    const net = await (await Engine.start()).load('tiny.safetensors');
+    const photos = [];
+    for (const bytes of files) {
+      const { photo } = await net.run(new Blob([new Uint8Array(bytes)]));
+      photos.push([photo?.width, photo?.height, ...(photo?.data ?? [])]);
+    }
+    const canvas = new OffscreenCanvas(1, 1);
+    const context = canvas.getContext('2d');
+    if (context) context.fillStyle = '#c81e28';
+    context?.fillRect(0, 0, 1, 1);
+    const pixel = await net.run(await canvas.convertToBlob({ type: 'image/png' }));
+    return { photos, pixel: [...(pixel.photo?.data ?? [])], top: (await pixel.top(1)).length };
+  }, files);
+  const [plain, ...others] = out.photos;
+  assert.deepEqual(plain.slice(0, 6), [32, 32, 200, 30, 40, 255]);
+  // The first frame, to the last bit; the inks nearly, for a JPEG blurs where colours meet.
+  for (const i of [0, 1]) assert.deepEqual(others[i], plain, names[i + 1]);
+  const off = others[2].map((value, i) => Math.abs(Number(value) - Number(plain[i])));
+  const apart = off.reduce((sum, value) => sum + value, 0) / plain.length;
+  t.diagnostic(`CMYK: ${apart.toFixed(1)} levels off on average`);
+  assert.ok(apart < 30, `${apart}`);
+  assert.deepEqual([out.pixel.slice(0, 4), out.pixel.slice(-4), out.top], [[200, 30, 40, 255], [200, 30, 40, 255], 1]);
 });
 
 test('a sideways photo is turned, a transparent one lies on white, a large one is taken in', async (t) => {
