@@ -209,6 +209,10 @@ build_dist() {
   mkdir -p dist/wasm
   cp -R www/. dist/
   cp index.html dist/
+  local licence
+  for licence in LICENSE-*; do cp "$licence" "dist/$licence.txt"; done
+  # There, what the page is made of lies one folder higher.
+  sed 's|(www/|(|g; s|`www/|`|g' THIRD-PARTY.md >dist/THIRD-PARTY.md
   # Scripts and styles as written, each its own file, less comments and white space (a quarter of the download) and, in
   # scripts, in the shorter of two ways to say the same.
   local minify="tests/node_modules/.bin/esbuild --minify-whitespace --target=esnext --outbase=www --outdir=dist --allow-overwrite"

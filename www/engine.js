@@ -117,10 +117,11 @@ async function start({ threads: wanted, preload, id, lab }) {
   if (lab) prefix = 'lab-';
   if (preload) preloaded.set(preload, grab(preload));
   if (typeof WebAssembly !== 'object' || !hasSimd()) {
-    throw fail(
+    const error = fail(
       'Unsupported',
       'This browser cannot run the engine: it has no WebAssembly SIMD. Chrome 91, Firefox 89, Safari 16.4 or newer have it.',
     );
+    throw Object.assign(error, { code: 'simd' });
   }
   let choice = choose(wanted);
   if (choice.threads > 1) {
@@ -322,9 +323,9 @@ async function serve(id, op, args) {
 
 const kinds = ['Malformed', 'Unsupported', 'Shape', 'Limit', 'Parameter', 'Aborted'];
 
-/** @param {any} error @returns {{ name: string, message: string }} */
+/** @param {any} error @returns {{ name: string, message: string, code?: string }} `code`: what the page says in the reader's language */
 function told(error) {
-  if (kinds.includes(error?.name)) return { name: error.name, message: error.message };
+  if (kinds.includes(error?.name)) return { name: error.name, message: error.message, code: error.code };
   if (error instanceof RangeError)
     return {
       name: 'Limit',

@@ -278,12 +278,14 @@ export class Session extends Facts {
 
   /** @param {unknown} error */
   report(error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    const { name, message, code } = /** @type {Error & { code?: string }} */ (
+      error instanceof Error ? error : new Error(String(error))
+    );
     if (name === 'Aborted' || name === 'AbortError') return;
     this.problem =
       error instanceof PhotoError
         ? { key: error.key, values: error.values, kind: name }
-        : { key: 'error.engine', values: { message }, kind: name };
+        : { key: code === 'simd' ? 'error.simd' : 'error.engine', values: { message }, kind: name };
     document.dispatchEvent(new CustomEvent('unpool:error', { detail: { kind: name, message } }));
     this.#tell();
   }

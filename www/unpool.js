@@ -109,7 +109,8 @@ class Line {
     }
     if (message.progress) return void call.onprogress?.(message.progress[0], message.progress[1]);
     this.#calls.delete(message.id);
-    if (message.error) call.failed(fail(message.error.name, message.error.message));
+    const { error } = message;
+    if (error) call.failed(Object.assign(fail(error.name, error.message), { code: error.code }));
     else call.done(message.value);
   }
 }

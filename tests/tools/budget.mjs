@@ -30,9 +30,8 @@ function firstLoad() {
 const page = files('.').filter((path) => !/^(wasm|models)\//.test(path) && /\.(html|js|css)$/.test(path));
 const flavour = (/** @type {string} */ name) => files(`wasm/${name}`).filter((path) => /\.(wasm|js)$/.test(path));
 
-// Aims: 250 KB for an engine, 2400 KB for SqueezeNet. What stands here is what must not get worse meanwhile: the kernels
-// grew for speed, imported networks brought twelve kinds of layers, occlusion its batches and galleries 50 KB, in the page 14; and
-// SqueezeNet keeps float32 because float16 would move its last layers by more than 1e-3.
+// Aims: 250 KB for an engine, 2400 KB for SqueezeNet, whose weights are float16. What stands here is what must not get worse meanwhile: the kernels
+// grew for speed, imported networks brought twelve kinds of layers, occlusion its batches and galleries 50 KB, in the page 14.
 // With threads 4 more: layers inverted, and a wall of projections computed side by side, each from its receptive field alone.
 // Training brought stochastic pooling, a kind of layer that every network may have, 4 KB of scripts that load with it, and to the
 // lab its gradients, data and checkpoints.

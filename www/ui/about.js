@@ -62,6 +62,25 @@ export function about({ engine, net, credits, trace }) {
       credits.map((one) => [t(`sample.${one.id}`), `${one.author}, ${one.licence} (${one.origin})`]),
     ),
   );
+  const link = (/** @type {string} */ href, /** @type {string} */ name) => el('a', { href, target: '_blank' }, name);
+  parts.push(
+    el(
+      'section',
+      {},
+      el('h3', {}, t('about.licences')),
+      el(
+        'p',
+        { class: 'say' },
+        `${t('about.licence.own')} `,
+        link('LICENSE-MIT.txt', 'MIT'),
+        ', ',
+        link('LICENSE-APACHE.txt', 'Apache-2.0'),
+        '. ',
+        link('THIRD-PARTY.md', t('about.licence.others')),
+        '.',
+      ),
+    ),
+  );
   parts.push(el('p', { class: 'sub' }, t('about.fonts')));
   body.replaceChildren(...parts);
   dialog.showModal();

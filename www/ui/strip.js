@@ -7,7 +7,7 @@ import { ink, reduce } from '../draw/ink.js';
 import { patch } from '../draw/patch.js';
 import { contrast, projection } from '../draw/projection.js';
 import { signal } from '../draw/signal.js';
-import { rich, t } from '../words.js';
+import { number, rich, t } from '../words.js';
 import { breath, context2d, el, find, inks, task } from './dom.js';
 
 /** @typedef {import('./explore.js').Scene} Scene */
@@ -194,6 +194,16 @@ export class Strip {
     const map = here ?? infos.reduce((best, info) => (info.peak > best.peak ? info : best), infos[0]).map;
     const { data, shape } = await session.once(`map ${name} ${map}`, () => trace.map(name, map));
     if (trace !== session.trace) return;
+    find(this.#columns[i + 1], '.stage-pick').setAttribute(
+      'aria-label',
+      t('layer.sheet', {
+        name: session.stages[i].name,
+        maps: infos.length,
+        size: `${shape.at(-2)}×${shape.at(-1)}`,
+        map,
+        peak: number(infos[map].peak, { significant: 3 }),
+      }),
+    );
     const small = reduce(data, shape.at(-2) ?? 1, shape.at(-1) ?? 1, SIDE);
     ink(context2d(/** @type {HTMLCanvasElement} */ (find(this.#columns[i + 1], 'canvas'))), small.data, {
       ...small,
