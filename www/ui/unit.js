@@ -89,10 +89,11 @@ export class Unit {
     find(root, '[data-unit]').dataset.shows = shown;
     for (const pick of /** @type {NodeListOf<HTMLSelectElement>} */ (root.querySelectorAll('[data-pick]'))) {
       const value = state[/** @type {'seed'} */ (pick.dataset.pick)];
-      // A link may hold a value that the menu does not offer, such as the 25 strongest.
-      if (![...pick.options].some((one) => one.value === value))
-        pick.append(new Option(pick.dataset.pick === 'seed' ? t('f.k', { n: value }) : `×${value}`, value));
+      // A link may hold a value that the menu does not offer, such as the 50 strongest.
+      if (![...pick.options].some((one) => one.value === value)) pick.append(new Option(`×${value}`, value));
       pick.value = value;
+      if (pick.dataset.pick === 'seed')
+        for (const one of pick.options) if (+one.value) one.textContent = t('f.k', { n: +one.value });
     }
     find(root, '[data-lrn]').hidden = !session.net?.info.layers.some(({ kind }) => kind === 'lrn');
     find(root, '[data-pair]').dataset.n = state.weights === 'random' ? '3' : '2';
