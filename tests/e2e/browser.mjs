@@ -11,6 +11,8 @@ import { chromium } from 'playwright-core';
 
 /** @type {Promise<import('playwright-core').Browser> | undefined} */
 let launched;
+/** @type {string[]} */
+const more = [];
 /**
  * The browser of this test file. A promise, since Node may begin every `before` of a file at once: a hook that needs
  * the browser waits for it here, not for the hook above it.
@@ -19,13 +21,21 @@ export function browser() {
   launched ??= chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     // Root, in containers, has no sandbox; the rest keeps Chromium from looking for its maker's servers.
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      ...more,
+    ],
   });
   return launched;
 }
 
-/** Call once at the top of a test file. */
-export function useBrowser() {
+/** Call once at the top of a test file. @param {{ camera?: boolean }} [options] `camera`: there is one, which shows a pattern, and it may be used */
+export function useBrowser({ camera = false } = {}) {
+  if (camera) more.push('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream');
   before(async () => {
     await browser();
   });
