@@ -49,7 +49,10 @@ export async function pixels(picture) {
 async function decode(file) {
   if (file.size > MAX_PIXELS * 4)
     throw fail('Limit', `a file of ${Math.round(file.size / 1e6)} MB is too large for a picture; make it smaller.`);
-  const found = await readHeader(file);
+  const found = await readHeader(file).catch((error) => {
+    // It was there when it was chosen: moved, changed or forbidden since.
+    throw fail('Parameter', `the picture's file can no longer be read (${error.message}); choose it again.`);
+  });
   checkSize(found.width, found.height);
   if (!(await isComplete(file, found)))
     throw fail(

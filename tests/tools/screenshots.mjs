@@ -17,7 +17,7 @@ const shots = [
   { name: 'projector', size: [1280, 720], hash: `${unit}&present=1` },
 ];
 const folder = process.argv[2];
-const readme = { name: 'explore', size: [1160, 725], hash: unit };
+const readme = { name: 'explore', size: [1440, 900], hash: unit };
 
 const site = await host({ isolated: true });
 const browser = await chromium.launch({
