@@ -1,4 +1,5 @@
 //! Correspondence: the incremental comparison equals full forward passes, and says no in words.
+#![cfg(not(target_arch = "wasm32"))]
 
 use std::sync::Arc;
 use unpool::explain::correspondence::{Correspondence, Options};

@@ -1,4 +1,5 @@
 //! Galleries against the float64 reference, and the property that lets them be built in parts.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Sizes and receptive fields of the published architectures (semantics §1), and where units look.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The engine against the float64 references of tests/data: every activation and every projection,
 //! to 1e-4 of its largest value.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod common;
 

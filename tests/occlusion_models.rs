@@ -1,5 +1,6 @@
 //! The incremental sweep equals full recomputation on every network there is: the fixtures, the built-in
 //! architectures with drawn weights, and the published weights where they have been fetched.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Networks imported from ONNX agree in every layer with the ONNX project's reference evaluator
 //! (`tests/data/make_onnx.py`).
+#![cfg(not(target_arch = "wasm32"))]
 
 use std::sync::Arc;
 use unpool::format::number::Number;

@@ -1,5 +1,6 @@
 //! What must hold for every layer at every geometry: pull is the transpose of push, a rectangle
 //! equals the same part of the whole, and the number of threads changes nothing.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod common;
 #[path = "common/layers.rs"]

@@ -1,5 +1,6 @@
 //! The published networks at full width with drawn weights (make_large.py): the sizes at which the
 //! kernels take their blocked and threaded paths, which small fixtures never reach.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Sparse coding against an independent solver (tests/data/make_sparse.py), adjoints, descent, divergence, bad input.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod common;
 

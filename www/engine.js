@@ -66,6 +66,9 @@ const hasSimd = () => bytes(1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0,
 /** (memory 1 1 shared) (func i32.const 0 i32.atomic.load drop) */
 const hasAtomics = () =>
   bytes(1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 4, 1, 3, 1, 1, 10, 11, 1, 9, 0, 65, 0, 254, 16, 2, 0, 26, 11);
+/** (func (result v128) i8x16.relaxed_swizzle of two splats) */
+const hasRelaxed = () =>
+  bytes(1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11);
 
 /** @param {number | undefined} wanted @returns {{ threads: number, why: types.Why, reason: string }} */
 function choose(wanted) {
@@ -102,7 +105,7 @@ function sharedMemory() {
   throw new RangeError('not even 256 MB of shared memory');
 }
 
-/** @param {'threads' | 'single'} flavour @param {WebAssembly.Memory} [memory] @returns {Promise<Package>} */
+/** @param {'threads' | 'relaxed' | 'single'} flavour @param {WebAssembly.Memory} [memory] @returns {Promise<Package>} */
 async function open(flavour, memory) {
   // Both on their way at once; WebAssembly compiles while it streams in.
   const module_or_path = fetch(new URL(`./wasm/${prefix}${flavour}/unpool_bg.wasm`, import.meta.url));
@@ -127,7 +130,7 @@ async function start({ threads: wanted, preload, id, lab }) {
   if (choice.threads > 1) {
     try {
       const { memory, limit } = sharedMemory();
-      const glue = /** @type {any} */ (await open('threads', memory));
+      const glue = /** @type {any} */ (await open(!prefix && hasRelaxed() ? 'relaxed' : 'threads', memory));
       glue.start(id, limit);
       const patience = new Promise((_, late) =>
         setTimeout(() => late(new Error('they did not start in time')), POOL_PATIENCE),

@@ -9,9 +9,7 @@ cargo fmt --check
 $bin/biome check --error-on-warnings .
 node tests/tools/third-party.mjs --check
 cargo clippy --locked --all-targets -- -D warnings
-for flavour in single threads import lab-single lab-threads; do
-  (use_flavour $flavour && cargo clippy --locked --release --lib --target wasm32-unknown-unknown $flavour_args -- -D warnings)
-done
+compile lint-single lint-threads lint-relaxed lint-import lint-lab-single lint-lab-threads
 
 say "Types of the scripts (tsc --checkJs --strict)"
 for project in tests/tsconfig.json tests/tsconfig.worker.json tests/tsconfig.node.json; do $bin/tsc -p "$project"; done
@@ -21,6 +19,8 @@ cargo test --locked
 
 # The development profile: whole-program optimisation of every test binary would take minutes and test nothing more.
 # Node runs the tests as CommonJS, which cannot load the threads' helper, an ES module: those run in Chromium only.
+# Half of their building would be what only a debugger reads.
+export CARGO_PROFILE_DEV_DEBUG=0
 say "WebAssembly in Node, single"
 (use_flavour single && wasm-pack test --node --mode no-install -- --locked --test node $flavour_args)
 for flavour in single threads; do
