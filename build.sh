@@ -57,16 +57,17 @@ packages() {
 setup_rust() {
   PATH="$PWD/cache/bin:$PATH:$HOME/.cargo/bin"
   export PATH
-  have cc || packages "a C compiler" build-essential gcc gcc
+  have cc || packages "a C compiler" build-essential "gcc (or xcode-select --install)" gcc
   if have rustup && rustup_has_sources; then
     : # all there
-  elif is_root_on_debian || [ -d /usr/lib/rustlib/src ] || [ -e /usr/src/rustc ]; then
-    [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -x /usr/bin/wasm-ld-22 ] && debian_sources ||
-      packages "Debian's Rust with its library source" "rustc-web cargo-web rust-web-src rustfmt-web rust-web-clippy lld-22" "" ""
+  elif debian_rust || { is_root_on_debian && debian_offers_rust; }; then
+    debian_rust || packages "Debian's Rust with its library source" "rustc-web cargo-web rust-web-src rustfmt-web rust-web-clippy lld-22" "" ""
     PATH="$PWD/cache/bin:/usr/bin:$PATH"
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=/usr/bin/wasm-ld-22
   else
-    fail "Rust with its library source is missing" "install rustup (https://rustup.rs), then run this again"
+    fail "Rust with its library source is missing" "install rustup, then run this again" "macOS: brew install rustup" \
+      "Fedora: sudo dnf install rustup, then rustup-init" "elsewhere: https://rustup.rs" \
+      "or, on a Debian that has them: sudo apt-get install rustc-web cargo-web rust-web-src rustfmt-web rust-web-clippy lld-22"
   fi
   toolchain=$(rustc -V)
   local minimum
@@ -75,7 +76,16 @@ setup_rust() {
     fail "Rust $minimum or newer is needed, here is $toolchain" "try: rustup update stable"
 }
 
-debian_sources() { [ -e "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]; }
+# Debian's own Rust, complete: its library source may come with a version of its own, the linker has a number.
+debian_rust() {
+  [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -x /usr/bin/wasm-ld-22 ] &&
+    [ -e "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]
+}
+
+# Ubuntu, and a Debian whose lists are old, do not have these packages.
+debian_offers_rust() {
+  apt-cache show rustc-web lld-22 >/dev/null 2>&1 || { apt-get update >/dev/null 2>&1 && apt-cache show rustc-web lld-22 >/dev/null 2>&1; }
+}
 
 rustup_has_sources() {
   local root part
@@ -119,7 +129,8 @@ setup_node() {
   wanted=$(fingerprint tests/package.json tests/package-lock.json)
   if is_fresh npm "$wanted" && [ -x tests/node_modules/.bin/wasm-opt ]; then return; fi
   say "Installing the development tools (npm ci in tests/)"
-  (cd tests && npm ci --no-audit --no-fund)
+  (cd tests && npm ci --no-audit --no-fund) ||
+    fail "npm could not install the development tools" "its last lines above say why; without a network they cannot be fetched"
   mark_fresh npm "$wanted"
 }
 
@@ -133,6 +144,7 @@ setup_chromium() {
   for candidate in "${CHROMIUM:-}" chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
     [ -n "$candidate" ] && have "$candidate" && have chromedriver && CHROMIUM=$(command -v "$candidate") && export CHROMIUM && return
   done
+  # Where these are not packages (Ubuntu has them as snaps), Google Chrome and its chromedriver on PATH serve as well.
   packages "Chromium with its driver" "chromium chromium-driver" "chromium chromedriver" "chromium chromedriver"
   setup_chromium
 }
