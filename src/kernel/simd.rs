@@ -327,9 +327,10 @@ mod wasm {
         #[inline(always)]
         fn mul_add(self, b: Self, c: Self) -> Self {
             #[cfg(target_feature = "relaxed-simd")]
-            return Wasm(f32x4_relaxed_madd(self.0, b.0, c.0));
+            let sum = f32x4_relaxed_madd(self.0, b.0, c.0);
             #[cfg(not(target_feature = "relaxed-simd"))]
-            Wasm(f32x4_add(f32x4_mul(self.0, b.0), c.0))
+            let sum = f32x4_add(f32x4_mul(self.0, b.0), c.0);
+            Wasm(sum)
         }
         #[inline(always)]
         fn relu(self) -> Self {
