@@ -58,6 +58,12 @@ setup_rust() {
   PATH="$PWD/cache/bin:$PATH:$HOME/.cargo/bin"
   export PATH
   have cc || packages "a C compiler" build-essential "gcc (or xcode-select --install)" gcc
+  # rust-toolchain.toml names the version that was tested; where it cannot be had, another is better than none.
+  if have rustup && ! rustc -V >/dev/null 2>&1; then
+    RUSTUP_TOOLCHAIN=$(rustup default | cut -d' ' -f1)
+    export RUSTUP_TOOLCHAIN
+    say "The Rust of rust-toolchain.toml cannot be fetched: going on with $RUSTUP_TOOLCHAIN"
+  fi
   if have rustup && rustup_has_sources; then
     : # all there
   elif debian_rust || { is_root_on_debian && debian_offers_rust; }; then
