@@ -29,8 +29,6 @@ export class Findings {
     this.watched = part.watched[0];
     /** @type {Grid} */
     this.grid = { shape: part.shape, size: part.size, stride: part.stride, inside: options.grid === 'inside' };
-    /** Row and column of the square's corners at every position; with a large stride it may have left the photo, and has no size then. */
-    this.squares = part.squares.map((value, i, all) => (i % 4 < 2 ? Math.min(value, all[i + 2]) : value));
     /** Where the value of each cell comes from while the map is coarse. */
     this.from = standIns(this.watched.activation, rows, columns);
     const sum = Math.abs(this.watched.activation0);
@@ -95,8 +93,10 @@ export class Findings {
     return y0 === y1 || x0 === x1;
   }
 
-  /** The square at a position, inside the photo. @param {number} position @returns {[number, number, number, number]} */
+  /** The square at a position, inside the photo; without a size where it has left it. @param {number} position @returns {[number, number, number, number]} */
   square(position) {
-    return /** @type {[number, number, number, number]} */ ([...this.squares.subarray(4 * position, 4 * position + 4)]);
+    return /** @type {[number, number, number, number]} */ ([
+      ...this.part.squares.subarray(4 * position, 4 * position + 4),
+    ]);
   }
 }

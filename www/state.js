@@ -103,7 +103,7 @@ const upTo =
   (/** @type {string} */ text) =>
     natural(text) && Number(text) > 0 && Number(text) <= most;
 /** Of a transformation: pixels, a factor, degrees. */
-const amount = (/** @type {string} */ text) => /^-?\d{1,4}(\.\d{1,3})?$/.test(text);
+export const amount = (/** @type {string} */ text) => /^-?\d{1,4}(\.\d{1,3})?$/.test(text);
 const decimal = (/** @type {string} */ text) => /^\d{1,3}(\.\d{1,4})?$/.test(text);
 
 /** A network as JSON; whether its layers fit is the engine's to say. @param {string} text */

@@ -20,13 +20,11 @@ const folder = process.argv[2];
 const readme = { name: 'explore', size: [1440, 900], hash: unit };
 
 /**
- * The time on the picture is that of a pass once the browser has optimised the kernels, not of the first one or of one
- * that something else on this machine held up.
+ * The time on the picture is that of a pass once the browser has optimised the kernels, not of the first one.
  * @param {import('playwright-core').Page} page
  */
 async function warm(page) {
-  const time = async () => Number.parseFloat((await page.locator('[data-engine]').textContent()) ?? '');
-  for (let tries = 0; tries < 40 && (tries < 6 || (await time()) > 30); tries += 1)
+  for (let round = 0; round < 6; round += 1)
     for (const name of ['coffee', 'cat']) {
       await page.locator(`.thumb[data-sample=${name}]`).click();
       await page.locator(`.thumb[data-sample=${name}][aria-pressed=true]`).waitFor();

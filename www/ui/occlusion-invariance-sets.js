@@ -1,5 +1,6 @@
 /** What the second experiment compares: layers, and over which range of amounts. */
 
+import { amount } from '../state.js';
 import { t } from '../words.js';
 import { el, find } from './dom.js';
 
@@ -91,7 +92,7 @@ export class Sets {
   /** An end of the range was typed. @param {HTMLInputElement} end */
   #limit(end) {
     const text = end.value.trim().replace(',', '.').replace('−', '-');
-    const known = text === '' || /^-?\d{1,4}(\.\d{1,3})?$/.test(text);
+    const known = text === '' || amount(text);
     end.setAttribute('aria-invalid', String(!known));
     if (known) this.#scene.store.set({ [end.dataset.invEnd ?? '']: text, amount: '' });
   }

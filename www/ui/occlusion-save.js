@@ -77,7 +77,7 @@ export async function saveAs(kind, scene) {
           ? {}
           : { p: { data: part.p, shape }, logit: { data: part.logit, shape }, top: { data: part.top, shape } }),
         activation: { data: watched.activation, shape },
-        squares: { data: findings.squares, shape: [...shape, 4] },
+        squares: { data: part.squares, shape: [...shape, 4] },
         ...(part.class === null
           ? {}
           : { best: { data: part.best, shape: [...shape, 5] }, best_p: { data: part.bestP, shape: [...shape, 5] } }),
@@ -110,14 +110,19 @@ const head = (classes) => [
 ];
 
 /** @param {Scene} scene @param {import('../findings.js').Findings} findings */
-function* rows({ session }, { part, watched, squares }) {
+function* rows({ session }, { part, watched }) {
   const classes = session.net?.info.classes ?? [];
   const quoted = (/** @type {number} */ label) => `"${(classes[label] ?? '').replaceAll('"', '""')}"`;
   for (let i = 0; i < watched.activation.length; i += 1) {
     // What is not computed is not in the table.
     if (Number.isNaN(watched.activation[i])) continue;
     const columns = part.shape[1];
-    const row = [Math.floor(i / columns), i % columns, ...squares.subarray(4 * i, 4 * i + 4), watched.activation[i]];
+    const row = [
+      Math.floor(i / columns),
+      i % columns,
+      ...part.squares.subarray(4 * i, 4 * i + 4),
+      watched.activation[i],
+    ];
     if (part.class === null) yield row;
     else {
       const best = [0, 1, 2, 3, 4].flatMap((k) => [part.best[5 * i + k], part.bestP[5 * i + k]]);
