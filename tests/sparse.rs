@@ -197,6 +197,28 @@ fn every_operator_and_its_transpose_are_adjoint() {
 }
 
 #[test]
+fn at_single_places_the_transpose_is_the_same() {
+    let (plane, filters) = (Shape::new(2, 19, 23), [5, 2, 7, 6]);
+    let weights = noise(filters.iter().product(), 3);
+    let f = draws(&weights, filters, plane).unwrap();
+    let (n, r) = (f.domain().count().unwrap(), noise(plane.count().unwrap(), 4));
+    let mut all = vec![0.0; n];
+    f.adjoint(&r, &mut all);
+    // All corners, then places in no order, some twice.
+    let mut random = SplitMix::new(5);
+    let places: Vec<u32> = [0, 27, n - 28, n - 1]
+        .into_iter()
+        .chain((0..200).map(|_| random.below(n)))
+        .map(|p| p as u32)
+        .collect();
+    let mut some = vec![f32::NAN; places.len()];
+    f.adjoint_at(&r, &places, &mut some);
+    for (p, v) in places.iter().zip(&some) {
+        assert!((v - all[*p as usize]).abs() < 1e-4, "at {p}: {v} and {}", all[*p as usize]);
+    }
+}
+
+#[test]
 fn pooling_keeps_the_sign_and_remembers_the_place() {
     let maps = Shape::new(2, 3, 3);
     let mut z = vec![0.0; 18];

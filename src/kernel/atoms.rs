@@ -3,6 +3,8 @@
 //! A sparse code has about one value in twenty. Dense products would multiply the other nineteen, and a picture of one
 //! channel leaves three of the four rows of their tiles idle: for 15 maps of 156 × 156 and filters of 7 × 7, 0.2 ms here, 1.6 dense.
 
+mod at;
+
 use super::parallel;
 use super::simd::{Simd, Task, dispatch};
 use crate::error::{Error, Result};
@@ -88,12 +90,9 @@ impl Atoms {
     }
 }
 
-/// The other transpose, with respect to the filters: Σ over positions of z[o, y, x] · g[c, y + ky − pad, x + kx − pad], as
-/// (filters, channels, kh, kw): what a residual g says about every filter. `z` mostly zero.
-pub fn correlate(z: View, g: View, [kh, kw]: [usize; 2], pad: [usize; 2]) -> Vec<f32> {
-    let (lines, nonzero) = lines(&z);
-    let row = kw.next_multiple_of(WIDE);
-    // A frame of zeros around g: what hangs over the border needs no case of its own.
+/// `g` in a frame of zeros, `kh` rows and `row` columns wide, so that what hangs over the border needs no case of its own; and a row's
+/// length of zeros at its end. With its height and width.
+fn frame(g: View, kh: usize, row: usize) -> (Vec<f32>, usize, usize) {
     let r = g.rect;
     let (height, width) = (r.h() + 2 * kh, r.w() + 2 * row);
     let mut framed = vec![0.0f32; g.channels * height * width + row];
@@ -103,6 +102,16 @@ pub fn correlate(z: View, g: View, [kh, kw]: [usize; 2], pad: [usize; 2]) -> Vec
             framed[to..to + r.w()].copy_from_slice(g.line(c, r.y0 + y as isize));
         }
     }
+    (framed, height, width)
+}
+
+/// The other transpose, with respect to the filters: Σ over positions of z[o, y, x] · g[c, y + ky − pad, x + kx − pad], as
+/// (filters, channels, kh, kw): what a residual g says about every filter. `z` mostly zero.
+pub fn correlate(z: View, g: View, [kh, kw]: [usize; 2], pad: [usize; 2]) -> Vec<f32> {
+    let (lines, nonzero) = lines(&z);
+    let row = kw.next_multiple_of(WIDE);
+    let (framed, height, width) = frame(g, kh, row);
+    let r = g.rect;
     let one = g.channels * kh * row;
     let mut sums = vec![0.0f32; z.channels * one];
     let data = sums.as_mut_ptr() as usize;

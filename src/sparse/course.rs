@@ -2,7 +2,7 @@
 
 use super::operator::{Operator, Power};
 use super::solver::{self, Method, Prior, Problem, Solver, Start};
-use super::weight::{SHARE, Search};
+use super::weight::{SETTLED, SHARE, Search};
 use crate::error::{Error, Result};
 use crate::kernel::shrink;
 use std::sync::Arc;
@@ -104,7 +104,9 @@ impl Course {
                     let smooth = (self.wanted.prior == Prior::Smooth).then(|| SMOOTH / self.norm2);
                     self.phase = match self.wanted.lambda.or(smooth) {
                         Some(lambda) => Phase::Solve(self.solve(y, lambda)?),
-                        None => Phase::Lambda(Search::new(self.operator.clone(), y, self.norm2, SHARE)?),
+                        None => {
+                            Phase::Lambda(Search::new(self.operator.clone(), y, self.norm2, SHARE, SETTLED)?)
+                        }
                     };
                 }
             }

@@ -111,10 +111,8 @@ pub(super) fn down(below: &[Below], mut drawn: Vec<f32>) -> Vec<f32> {
 pub(super) fn up<'a>(below: &[Below], r: &'a [f32]) -> Cow<'a, [f32]> {
     let mut signal = Cow::Borrowed(r);
     for b in below.iter().rev() {
-        let mut maps = vec![0.0; b.conv.domain().size()];
-        b.conv.adjoint(&signal, &mut maps);
         let mut pooled = vec![0.0; b.pooled.size()];
-        pool3d::gather(&maps, &b.switches, &mut pooled);
+        b.conv.adjoint_at(&signal, &b.switches, &mut pooled);
         signal = pooled.into();
     }
     signal

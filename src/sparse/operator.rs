@@ -87,6 +87,16 @@ impl Conv {
         Ok(Conv { filters: Filters::forward(weights, &[], g.clone()), atoms, maps, below, down })
     }
 
+    /// Of Fᵀr only what stands at the given places of its flat array: all that layers above ask of the ones below.
+    pub fn adjoint_at(&self, r: &[f32], places: &[u32], out: &mut [f32]) {
+        if let Some(atoms) = &self.atoms {
+            return atoms.at(View::whole(r, self.below), self.maps, places, out);
+        }
+        let mut all = vec![0.0; self.domain().size()];
+        self.adjoint(r, &mut all);
+        out.iter_mut().zip(places).for_each(|(o, p)| *o = all[*p as usize]);
+    }
+
     fn up(&self, from: &[f32], to: &mut [f32]) {
         run(&self.filters, from, [self.below, self.maps], to);
     }

@@ -51,8 +51,3 @@ impl Pool3d {
 pub fn unpool(pooled: &[f32], of: Shape, switches: &[u32], out: &mut [f32], maps: Shape) {
     pool::unpool(View::whole(pooled, of), switches, of.rect(), maps, ViewMut::whole(out, maps));
 }
-
-/// Its transpose: the values at the switches.
-pub fn gather(z: &[f32], switches: &[u32], out: &mut [f32]) {
-    out.iter_mut().zip(switches).for_each(|(o, s)| *o = z[*s as usize]);
-}

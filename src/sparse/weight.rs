@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 /// Share of values that the default λ lets be other than zero.
 pub const SHARE: f64 = 0.05;
-/// Iterations of FISTA for each guess: the support has nearly settled then.
-const ITERATIONS: usize = 20;
+/// Iterations of FISTA for each guess with which the support has nearly settled.
+pub const SETTLED: usize = 20;
 /// Guesses: λ to about 2 % over a range of four orders of magnitude.
 const GUESSES: usize = 9;
 /// λ is sought up to so many times the smallest that lets any value be.
@@ -18,6 +18,7 @@ const RANGE: f64 = 1e4;
 /// The search, a few iterations at a time.
 pub struct Search {
     share: f64,
+    iterations: usize,
     norm2: f64,
     low: f64,
     high: f64,
@@ -28,10 +29,18 @@ pub struct Search {
 }
 
 impl Search {
-    /// `norm2` is ‖F‖². Error: Parameter where Fᵀy is zero: then z = 0 for every λ.
-    pub fn new(operator: Arc<dyn Operator>, y: &[f32], norm2: f64, share: f64) -> Result<Search> {
+    /// `norm2` is ‖F‖²; the share is that after so many iterations of FISTA, 1 or more. Error: Parameter where Fᵀy is zero: then
+    /// z = 0 for every λ.
+    pub fn new(
+        operator: Arc<dyn Operator>,
+        y: &[f32],
+        norm2: f64,
+        share: f64,
+        iterations: usize,
+    ) -> Result<Search> {
         let low = smallest(&*operator, y)?;
-        Ok(Search { share, norm2, low, high: low * RANGE, guess: 0, now: None, operator, y: y.to_vec() })
+        let y = y.to_vec();
+        Ok(Search { share, iterations, norm2, low, high: low * RANGE, guess: 0, now: None, operator, y })
     }
 
     /// One iteration; λ when it is found. λ is rounded to three digits, so that it can be quoted and typed.
@@ -52,7 +61,7 @@ impl Search {
         };
         solver.iterate();
         let n = solver.z().len();
-        if solver.objective().len() == ITERATIONS {
+        if solver.objective().len() == self.iterations {
             let few = (solver.support() as f64) < self.share * n as f64;
             if few {
                 self.low = lambda
@@ -67,7 +76,7 @@ impl Search {
 
     /// Share of the search that is done.
     pub fn fraction(&self) -> f64 {
-        let within = self.now.as_ref().map_or(0.0, |s| s.objective().len() as f64 / ITERATIONS as f64);
+        let within = self.now.as_ref().map_or(0.0, |s| s.objective().len() as f64 / self.iterations as f64);
         (self.guess as f64 + within) / GUESSES as f64
     }
 }

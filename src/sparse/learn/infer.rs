@@ -1,12 +1,19 @@
 //! Codes of single photos while filters are learned, and the λ that leaves the wanted share of them.
 
-use super::{Learning, Phase, SEARCHED, WARM};
+use super::{Learning, Phase};
 use crate::error::Result;
 use crate::sparse::layers::{Stack, draws};
 use crate::sparse::operator::{Conv, Power};
 use crate::sparse::solver::{Method, Prior, Problem, Solver};
 use crate::sparse::weight::Search;
 use std::sync::Arc;
+
+/// Photos on which λ is searched.
+const SEARCHED: usize = 5;
+/// Minibatches learned before λ is settled: it depends on the filters.
+const WARM: usize = 16;
+/// Power iterations for ‖R_l‖² of a photo, and the margin over what they miss.
+const NORM: (usize, f64) = (8, 1.25);
 
 impl Learning {
     pub(super) fn conv(&mut self) -> Result<Arc<Conv>> {
@@ -27,12 +34,8 @@ impl Learning {
             return Ok((stack, norm2));
         }
         let mut power = Power::new(&*stack)?;
-        for _ in 0..8 {
-            if power.step(&*stack)? {
-                break;
-            }
-        }
-        let norm2 = 1.25 * power.value();
+        while !power.step(&*stack)? && power.iterations() < NORM.0 {}
+        let norm2 = NORM.1 * power.value();
         self.norm2 = Some(norm2);
         Ok((stack, norm2))
     }
@@ -61,7 +64,9 @@ impl Learning {
                 let photo = self.order[found.len()];
                 let (operator, norm2) = self.operator(photo)?;
                 let share = self.options.plan[self.layer()].share;
-                Box::new(Search::new(operator, self.images[photo].data(), norm2, share)?)
+                let y = self.images[photo].data();
+                // What is asked for is what the codes have that filters are learned from.
+                Box::new(Search::new(operator, y, norm2, share, self.options.iterations)?)
             }
         };
         let Some(lambda) = search.step()? else {

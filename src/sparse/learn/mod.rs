@@ -22,11 +22,6 @@ pub use plan::{Options, Plan, plan};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Minibatches learned before λ is settled: it depends on the filters.
-const WARM: usize = 4;
-/// Photos on which λ is searched.
-const SEARCHED: usize = 3;
-
 enum Phase {
     /// λ for the filters as they are: the photo at hand, what was found so far, and whether learning is still warming up.
     Lambda {
@@ -59,6 +54,8 @@ pub struct Learning {
     conv: Option<Arc<Conv>>,
     /// ‖R_l‖² of the latest photo with these filters.
     norm2: Option<f64>,
+    /// Sum of the filters after each update of this pass.
+    sum: Vec<f32>,
     usage: Vec<f64>,
     /// Sums over the epoch: objective, relative error, support.
     sums: [f64; 3],
@@ -116,6 +113,7 @@ impl Learning {
             batch: Vec::new(),
             conv: None,
             norm2: None,
+            sum: Vec::new(),
             usage: Vec::new(),
             sums: [0.0; 3],
         };
@@ -187,6 +185,7 @@ impl Learning {
         }
         self.at = 0;
         self.sums = [0.0; 3];
+        self.sum = vec![0.0; self.dictionary.layers[layer].weights.len()];
         self.usage = vec![0.0; self.options.plan[layer].maps];
     }
 
@@ -226,6 +225,7 @@ impl Learning {
             Sizes { filters: layer.shape, maps: Shape::new(maps, plane.h + kh - 1, plane.w + kw - 1), plane };
         filters::update(&mut layer.weights, &sizes, &self.batch, steps)?;
         filters::normalise(&mut layer.weights, maps);
+        self.sum.iter_mut().zip(&layer.weights).for_each(|(s, w)| *s += w);
         self.batch.clear();
         (self.conv, self.norm2) = (None, None);
         let over = self.at == self.images.len();
@@ -246,7 +246,8 @@ impl Learning {
     /// A pass over the photos is over.
     fn epoch(&mut self) -> Result<()> {
         let (at, n) = (self.layer(), self.images.len() as f64);
-        let spec = &mut self.dictionary.layers[at].spec;
+        let layer = &mut self.dictionary.layers[at];
+        let spec = &mut layer.spec;
         spec.objective.push(self.sums[0] / n);
         spec.error = Some(self.sums[1] / n);
         spec.support = Some(self.sums[2] / n);
@@ -258,7 +259,16 @@ impl Learning {
             }
             self.shuffle();
             self.phase = Phase::Learn { warm: None };
-        } else if at + 1 < self.options.plan.len() {
+            return Ok(());
+        }
+        if epochs > 1 {
+            // Every update leans towards the few photos that it saw; their mean does not. It explains photos of its own better, with fewer
+            // values.
+            layer.weights.copy_from_slice(&self.sum);
+            filters::normalise(&mut layer.weights, layer.shape[0]);
+            (self.conv, self.norm2) = (None, None);
+        }
+        if at + 1 < self.options.plan.len() {
             self.phase = Phase::Pool { next: 0 };
         }
         Ok(())

@@ -56,12 +56,15 @@ impl Learning {
         Ok(b.switches.iter().map(|s| maps[*s as usize]).collect())
     }
 
+    /// Draws anew what is of no use, and puts the others into the middle of their squares.
     pub(super) fn reseed(&mut self) -> Result<()> {
         let (at, plane) = (self.layer(), self.plane());
-        let layer = &self.dictionary.layers[at];
-        let shape = layer.shape;
+        let layer = &mut self.dictionary.layers[at];
+        let (shape, passes) = (layer.shape, layer.spec.objective.len());
+        reseed::centre(&mut layer.weights, shape);
+        filters::normalise(&mut layer.weights, shape[0]);
         let found = reseed::find(&layer.weights, shape, &self.usage);
-        let mut random = self.random(at, 1000 + layer.spec.objective.len());
+        let mut random = self.random(at, 1000 + passes);
         let one = shape[1] * shape[2] * shape[3];
         for filter in found.iter().flatten() {
             let target = self.target(random.below(self.images.len()))?;
