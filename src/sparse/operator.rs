@@ -77,7 +77,8 @@ impl Conv {
         let maps = Shape::new(g.outputs, h, w);
         maps.count()?;
         below.count()?;
-        let plain = g.window.stride == [1, 1] && g.window.dilation == [1, 1] && groups == 1;
+        let inside = g.window.pad.iter().zip([kh, kw, kh, kw]).all(|(pad, side)| *pad < side);
+        let plain = g.window.stride == [1, 1] && g.window.dilation == [1, 1] && groups == 1 && inside;
         let atoms = match down && plain {
             true => {
                 Some(Atoms::new(weights, [g.outputs, g.inputs, kh, kw], [g.window.pad[0], g.window.pad[1]])?)

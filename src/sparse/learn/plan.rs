@@ -23,7 +23,7 @@ pub struct Plan {
 /// shares. `maps` and `share` put others in the place of the first of them. Error: Parameter.
 pub fn plan(layers: usize, maps: &[usize], share: &[f64]) -> Result<Vec<Plan>> {
     let layer = |maps, group, share| Plan { maps, side: 7, pool: Pool3d { side: 2, maps: group }, share };
-    let mut plan = vec![layer(15, 3, 0.04), layer(50, 2, 0.02), layer(100, 2, 0.012), layer(150, 2, 0.007)];
+    let mut plan = vec![layer(15, 3, 0.04), layer(50, 2, 0.02), layer(100, 2, 0.012), layer(150, 2, 0.01)];
     if layers == 0 || layers > plan.len() {
         return Err(Error::Parameter(format!("layers are from 1 to {}, got {layers}", plan.len())));
     }
