@@ -41,8 +41,9 @@ impl Default for Options {
     }
 }
 
-/// Power iterations for a layer, as dear as those that code the photo, and the margin over what they miss.
-const NORM: (usize, f64) = (20, 1.05);
+/// Power iterations for a layer, dearer than those that code the photo, and the margin over what they miss: of five photos in four layers
+/// they found 85 to 100 % of what sixty did. Even a step that is a little too long only lets the objective rise beyond 2/(λ‖R‖²).
+const NORM: (usize, f64) = (12, 1.15);
 
 /// A layer inferred, or being inferred.
 pub struct Coded {
