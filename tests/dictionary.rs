@@ -61,11 +61,9 @@ fn outlined(seed: u64) -> Tensor {
         let (top, left, cross) = (random.below(SIDE - 12), random.below(SIDE - 12), random.below(2) == 0);
         let mut dot = |y: usize, x: usize| values[(top + y) * SIDE + left + x] += 1.0;
         for i in 0..12 {
-            if cross {
-                (dot(5, i), dot(i, 5));
-            } else {
-                (dot(0, i), dot(11, i), dot(i, 0), dot(i, 11));
-            }
+            let places =
+                if cross { [(5, i), (i, 5)].to_vec() } else { [(0, i), (11, i), (i, 0), (i, 11)].to_vec() };
+            places.into_iter().for_each(|(y, x)| dot(y, x));
         }
     }
     picture(values)
