@@ -77,6 +77,7 @@ impl Conv {
         let maps = Shape::new(g.outputs, h, w);
         maps.count()?;
         below.count()?;
+        // As far as what atoms are correlated with is framed.
         let inside = g.window.pad.iter().zip([kh, kw, kh, kw]).all(|(pad, side)| *pad < side);
         let plain = g.window.stride == [1, 1] && g.window.dilation == [1, 1] && groups == 1 && inside;
         let atoms = match down && plain {

@@ -11,9 +11,16 @@ use std::sync::Arc;
 /// Photos on which λ is searched.
 const SEARCHED: usize = 5;
 /// Minibatches learned before λ is settled: it depends on the filters.
-const WARM: usize = 16;
+pub(super) const WARM: usize = 16;
+/// Codes that the search on one of them costs, about.
+pub(super) const GUESSED: usize = 9;
 /// Power iterations for ‖R_l‖² of a photo, and the margin over what they miss.
 const NORM: (usize, f64) = (8, 1.25);
+
+/// Codes that a search costs with so many photos.
+pub(super) fn searched(photos: usize) -> usize {
+    GUESSED * SEARCHED.min(photos)
+}
 
 impl Learning {
     pub(super) fn conv(&mut self) -> Result<Arc<Conv>> {

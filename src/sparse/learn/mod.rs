@@ -302,11 +302,24 @@ impl Learning {
         }
     }
 
+    /// Counted in codes of a photo; every layer takes as long, a rough guess that never goes back.
     fn fraction(&self) -> f64 {
-        let (layers, epochs) = (self.options.plan.len() as f64, self.options.epochs as f64);
+        let (n, epochs) = (self.images.len(), self.options.epochs);
+        let search = infer::searched(n);
+        let (warming, learning) = ((infer::WARM * self.options.batch).min(n), epochs * n);
         let (layer, passes) = self.position();
-        let within = (passes as f64 + self.at as f64 / self.images.len() as f64) / (epochs + 0.3);
-        ((layer - 1) as f64 + within.min(0.999)) / layers
+        let settled = 2 * search + warming;
+        let (done, all) = (passes * n, settled + learning + n);
+        let done = match &self.phase {
+            Phase::Lambda { found, warm, .. } => {
+                infer::GUESSED * found.len() + if *warm { 0 } else { search + warming }
+            }
+            Phase::Learn { warm: Some(_) } => search + self.at.min(warming),
+            Phase::Learn { warm: None } => settled + done + self.at,
+            Phase::Pool { next } => settled + done.max(learning) + next,
+            Phase::Done => all,
+        };
+        ((layer - 1) as f64 + done as f64 / all as f64) / self.options.plan.len() as f64
     }
 }
 
